@@ -1,0 +1,156 @@
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Attempt, DeliverySettings};
+
+/// An endpoint to be registered on a queue.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewEndpoint {
+    /// Where deliveries are posted: http or https, no user name or password, at most 2,048 characters.
+    pub url: String,
+    /// For people; at most 500 characters.
+    #[serde(default)]
+    pub description: String,
+    /// Which task types it wants: globs such as `invoice.*`; `*` stands for any run of characters. Empty: every task. At most 100.
+    #[serde(default)]
+    pub filter: Vec<String>,
+    /// Headers sent with each request, at most 32; not those that Posthaste or HTTP itself sets.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// How its deliveries are made, where it differs from its queue.
+    #[serde(default)]
+    pub settings: DeliverySettings,
+    /// An existing signing secret, `whsec_` and base64 of 24 to 64 bytes; one is made if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// What of an endpoint is to change: what is left out stays; `filter` and `headers` are replaced whole; `settings` is a JSON merge patch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndpointUpdate {
+    /// The new URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The new description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The new filter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filter: Option<Vec<String>>,
+    /// The new headers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub headers: Option<BTreeMap<String, String>>,
+    /// A merge patch of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
+}
+
+/// Whether an endpoint is pushed to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointStatus {
+    /// It is.
+    Enabled,
+    /// A person paused it: its deliveries wait.
+    Paused,
+    /// It was disabled because of what it answered: its deliveries wait until it is enabled again.
+    Disabled,
+}
+
+/// A URL registered on a queue.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// Its id.
+    pub id: Uuid,
+    /// The name of its queue.
+    pub queue: String,
+    /// Where deliveries are posted.
+    pub url: String,
+    /// For people.
+    pub description: String,
+    /// Which task types it wants; empty: every task.
+    pub filter: Vec<String>,
+    /// Headers sent with each request.
+    pub headers: BTreeMap<String, String>,
+    /// What was set on it; what is absent is its queue's, or the default.
+    pub settings: DeliverySettings,
+    /// Whether it is pushed to.
+    pub status: EndpointStatus,
+    /// Why it was disabled, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disabled_reason: Option<String>,
+    /// The signing secret; only in the answer to its making.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// When it was registered.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A signing secret to be added. Requests are signed with every secret that has not expired.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSecret {
+    /// An existing secret, `whsec_` and base64 of 24 to 64 bytes; one is made if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// How long the older secrets go on signing beside the new one: up to 30 days; default 24 h. `0s` ends them at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<crate::Span>,
+}
+
+/// A signing secret, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Secret {
+    /// Its id.
+    pub id: Uuid,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it stops signing; absent for the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A signing secret with its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevealedSecret {
+    /// Its id.
+    pub id: Uuid,
+    /// The value: `whsec_` and base64.
+    pub secret: String,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it stops signing; absent for the current one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// What a test-send posts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestSend {
+    /// The task type sent; default `posthaste.test`.
+    #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The payload sent; a small one is made if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Box<serde_json::value::RawValue>>,
+}
+
+/// What came of a test-send: one attempt, never retried.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestResult {
+    /// The task that was sent.
+    pub task: Uuid,
+    /// Whether the endpoint accepted it.
+    pub delivered: bool,
+    /// The whole exchange; absent if it had not ended when the request's own time was over: look at the task later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
+}

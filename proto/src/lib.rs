@@ -1,0 +1,30 @@
+//! The contract of Posthaste: the JSON types of the REST API.
+//!
+//! Nothing here decides or checks anything beyond its own form: the rules live in `queue`, the transport in `gateway`. The
+//! crate depends on serde alone, so that the console can compile it to wasm and any Rust client can use it.
+//!
+//! Every request type refuses unknown fields, so that a misspelt setting is an error and not a silence.
+
+mod attempts;
+mod dead_letters;
+mod duration;
+mod endpoints;
+mod page;
+mod problem;
+mod queues;
+mod settings;
+mod tasks;
+mod traffic;
+
+pub use attempts::{Attempt, Header, Timing};
+pub use dead_letters::{DeadLetter, DeadLetterFilter, Replayed};
+pub use duration::Span;
+pub use endpoints::{
+    Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, NewSecret, RevealedSecret, Secret, TestSend, TestResult,
+};
+pub use page::{Count, Page};
+pub use problem::{FieldError, Problem};
+pub use queues::{NewQueue, Queue, QueueUpdate};
+pub use settings::{DeliverySettings, RetryPolicy};
+pub use tasks::{BatchItem, BatchResult, Cancelled, Delivery, DeliveryState, Enqueued, NewTask, Payload, Task, TaskState};
+pub use traffic::{LATENCY_BOUNDS_MS, Traffic, TrafficPoint};

@@ -1,0 +1,18 @@
+use serde::{Deserialize, Serialize};
+
+/// One page of a list, newest first unless the list says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Page<T> {
+    /// The items; may be fewer than `limit` although more follow, when a filter made the server look far.
+    pub items: Vec<T>,
+    /// Give this as `page` to go on with the same filters; absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_page: Option<String>,
+}
+
+/// How many things an action touched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// The number of things.
+    pub count: u64,
+}

@@ -1,0 +1,52 @@
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::DeliverySettings;
+
+/// A queue to be made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewQueue {
+    /// 1 to 100 of `a-z A-Z 0-9 . _ -`, beginning with a letter or digit; never changes.
+    pub name: String,
+    /// For people; at most 500 characters.
+    #[serde(default)]
+    pub description: String,
+    /// How its deliveries are made, unless an endpoint or a task says otherwise.
+    #[serde(default)]
+    pub settings: DeliverySettings,
+}
+
+/// What of a queue is to change: a JSON merge patch (RFC 7396). What is left out stays; in `settings`, `null` takes a setting back.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueUpdate {
+    /// The new description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// A merge patch of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<serde_json::Value>,
+}
+
+/// A named stream of tasks, with its defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Queue {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, by which the API knows it.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// What was set on it; what is absent has the default.
+    pub settings: DeliverySettings,
+    /// Whether its deliveries wait although they are due.
+    pub paused: bool,
+    /// How many endpoints are registered on it.
+    pub endpoints: u64,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was last changed.
+    pub updated_at: DateTime<Utc>,
+}

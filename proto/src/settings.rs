@@ -1,0 +1,48 @@
+use serde::{Deserialize, Serialize};
+
+use crate::Span;
+
+/// How deliveries are made. Each field may be left out: an endpoint's come before its queue's, the queue's before the defaults.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeliverySettings {
+    /// When to try again, and how often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryPolicy>,
+    /// The time of one attempt in all, response body included. 100 ms to 15 minutes; default 30 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<Span>,
+    /// The part of it in which a connection must come about. 100 ms to 60 s; default 5 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connect_timeout: Option<Span>,
+    /// How many requests an endpoint has in flight at most. 1 to 10,000; default 64.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_in_flight: Option<u32>,
+    /// Whether answers of 4xx that the standard table calls final (all but 408, 410, 425 and 429) are retried; default false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_client_errors: Option<bool>,
+}
+
+/// When a failed delivery is tried again: an exponential backoff, or an explicit schedule.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetryPolicy {
+    /// How many attempts are made in all, the first included. 1 to 100; default 12, or one more than the schedule has entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u32>,
+    /// The pause after the first attempt; default 5 s.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Span>,
+    /// What each further pause is multiplied by. 1 to 10; default 4.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub factor: Option<f64>,
+    /// The longest pause; default 6 h.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<Span>,
+    /// The pauses themselves, in place of `initial`, `factor` and `max`: at most 100; the last one repeats if there are more attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Vec<Span>>,
+    /// By what part of itself a pause is moved at random, to keep retries from coming all at once. 0 to 1; default 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jitter: Option<f64>,
+}
