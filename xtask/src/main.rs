@@ -1,0 +1,71 @@
+//! `cargo xtask`: what a developer and the build machine run on this checkout.
+//!
+//! The cast: a [`Checkout`] is this copy of the sources; a [`Step`](step::Step) is one named check of `cargo xtask test`;
+//! a [`Tool`](tools::Tool) is a program from outside that a step needs; a [`Cluster`](postgres::Cluster) is a throw-away
+//! PostgreSQL that never outlives the process that started it.
+
+mod checkout;
+mod checks;
+mod examples;
+mod offline_queries;
+mod postgres;
+mod service;
+mod step;
+mod tools;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use checkout::Checkout;
+use step::{STEPS, choose};
+
+const USAGE: &str = "\
+cargo xtask test [--only NAME[,NAME]]   install or name what is missing, then run every check
+cargo xtask list                        the checks, in their order
+cargo xtask sqlx                        write queue/.sqlx anew from the migrations and the queries
+cargo xtask postgres                    a throw-away PostgreSQL for `cargo test` by hand, until Ctrl-C";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments.iter().map(String::as_str).collect::<Vec<_>>()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[&str]) -> Result<ExitCode> {
+    let checkout = Checkout::find()?;
+    match arguments {
+        ["test"] => Ok(step::run_all(&checkout, &STEPS.iter().collect::<Vec<_>>())),
+        ["test", "--only", names] => Ok(step::run_all(&checkout, &choose(STEPS, names)?)),
+        ["list"] => {
+            for step in STEPS {
+                println!("{:<10} {}", step.name, step.purpose);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        ["sqlx"] => offline_queries::prepare(&checkout).map(|()| ExitCode::SUCCESS),
+        ["postgres"] => serve_postgres().map(|()| ExitCode::SUCCESS),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("`cargo xtask {}` is not known\n\n{USAGE}", other.join(" ")),
+    }
+}
+
+/// Holds a cluster open until Ctrl-C ends this process, with which the cluster goes too.
+fn serve_postgres() -> Result<()> {
+    let cluster = postgres::Cluster::start(&postgres::Server::find()?)?;
+    println!(
+        "export {}={}",
+        checks::TEST_DATABASE_VARIABLE,
+        cluster.url("postgres")
+    );
+    println!("# PostgreSQL runs until Ctrl-C; its data goes with it.");
+    cluster.wait().context("the cluster ended by itself")
+}

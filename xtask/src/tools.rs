@@ -1,0 +1,197 @@
+//! The programs from outside that the steps need: finding each, and installing it where that can be done unasked.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::checkout::{Checkout, output, run};
+use crate::postgres::{OLDEST, Server};
+
+/// The cargo-deny whose configuration format deny.toml is written in; xtask/cargo-deny.txt has the same.
+const CARGO_DENY: &str = "0.20.2";
+
+/// The oldest Node.js that the receiver in examples/ runs on.
+const OLDEST_NODE: u32 = 18;
+
+/// A program from outside.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tool {
+    /// The server's own programs: the checks start servers of their own.
+    Postgres,
+    /// rustfmt and clippy.
+    RustComponents,
+    /// cargo-deny, in the version of [`CARGO_DENY`].
+    CargoDeny,
+    /// Python with `venv` and `pip`.
+    Python,
+    /// Node.js with npm.
+    Node,
+    /// curl.
+    Curl,
+}
+
+impl fmt::Display for Tool {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Postgres => write!(out, "PostgreSQL {OLDEST} or newer"),
+            Self::RustComponents => write!(out, "rustfmt and clippy"),
+            Self::CargoDeny => write!(out, "cargo-deny {CARGO_DENY}"),
+            Self::Python => write!(out, "Python 3 with venv"),
+            Self::Node => write!(out, "Node.js {OLDEST_NODE} or newer with npm"),
+            Self::Curl => write!(out, "curl"),
+        }
+    }
+}
+
+impl Tool {
+    /// Looks for it, and says which one was found.
+    ///
+    /// # Errors
+    /// When it is missing, too old or broken.
+    pub(crate) fn find(self, checkout: &Checkout) -> Result<String> {
+        match self {
+            Self::Postgres => {
+                Server::find().map(|server| format!("{} in {}", server.version, server.bin.display()))
+            }
+            Self::RustComponents => {
+                let rustfmt = output(&mut checkout.cargo(["fmt", "--version"]))?;
+                let clippy = output(&mut checkout.cargo(["clippy", "--version"]))?;
+                Ok(format!("{rustfmt}, {clippy}"))
+            }
+            Self::CargoDeny => cargo_deny(checkout).map(|program| program.display().to_string()),
+            Self::Python => {
+                output(checkout.command("python3").args(["-c", "import venv, ensurepip"]))?;
+                output(checkout.command("python3").arg("--version"))
+            }
+            Self::Node => {
+                let node = output(checkout.command("node").arg("--version"))?;
+                let major = node
+                    .trim_start_matches('v')
+                    .split('.')
+                    .next()
+                    .and_then(|major| major.parse().ok());
+                ensure!(
+                    major.is_some_and(|major: u32| major >= OLDEST_NODE),
+                    "Node.js {node} is too old"
+                );
+                let npm = output(checkout.command("npm").arg("--version"))?;
+                Ok(format!("Node.js {node}, npm {npm}"))
+            }
+            Self::Curl => {
+                let version = output(checkout.command("curl").arg("--version"))?;
+                Ok(version.lines().next().unwrap_or_default().to_owned())
+            }
+        }
+    }
+
+    fn install(self, checkout: &Checkout) -> Result<()> {
+        match self {
+            Self::Postgres => apt_install(checkout, &["postgresql"]),
+            Self::RustComponents => {
+                run(checkout
+                    .command("rustup")
+                    .args(["component", "add", "rustfmt", "clippy"]))
+            }
+            Self::CargoDeny => install_cargo_deny(checkout),
+            Self::Python => apt_install(checkout, &["python3", "python3-venv"]),
+            Self::Node => apt_install(checkout, &["nodejs", "npm"]),
+            Self::Curl => apt_install(checkout, &["curl"]),
+        }
+    }
+}
+
+/// Finds each of these tools, or installs it and finds it then.
+///
+/// # Errors
+/// In CI, when one is still missing. Elsewhere it is named, and the steps that need it will say that they cannot run.
+pub(crate) fn install_missing<'a>(checkout: &Checkout, tools: impl Iterator<Item = &'a Tool>) -> Result<()> {
+    let mut missing = Vec::new();
+    for tool in tools.collect::<BTreeSet<_>>() {
+        let found = tool.find(checkout).or_else(|absent| {
+            println!("{tool}: {absent:#}");
+            tool.install(checkout)?;
+            tool.find(checkout)
+        });
+        match found {
+            Ok(which) => println!("{tool}: {which}"),
+            Err(error) => {
+                println!("{tool} is missing and could not be installed: {error:#}");
+                missing.push(tool.to_string());
+            }
+        }
+    }
+    ensure!(
+        missing.is_empty() || !checkout.in_ci,
+        "missing: {}",
+        missing.join(", ")
+    );
+    Ok(())
+}
+
+/// The cargo-deny program, on the `PATH` or where [`install_missing`] puts it.
+///
+/// # Errors
+/// When there is none in the version that deny.toml is written for.
+pub(crate) fn cargo_deny(checkout: &Checkout) -> Result<PathBuf> {
+    let ours = tools_folder(checkout).join("bin/cargo-deny");
+    for program in [ours, PathBuf::from("cargo-deny")] {
+        let said = output(checkout.command(&program).arg("--version"));
+        if said.is_ok_and(|version| version.ends_with(CARGO_DENY)) {
+            return Ok(program);
+        }
+    }
+    bail!(
+        "not found; `cargo xtask test --only tools` or `cargo install cargo-deny --locked --version {CARGO_DENY}`"
+    )
+}
+
+fn tools_folder(checkout: &Checkout) -> PathBuf {
+    checkout.target.join("tools")
+}
+
+fn install_cargo_deny(checkout: &Checkout) -> Result<()> {
+    let folder = tools_folder(checkout);
+    let ready_made = run(checkout.command("python3").args(["-m", "venv"]).arg(&folder)).and_then(|()| {
+        let mut pip = checkout.command(folder.join("bin/pip"));
+        pip.args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--require-hashes",
+            "--only-binary=:all:",
+        ]);
+        run(pip.args(["--requirement", "xtask/cargo-deny.txt"]))
+    });
+    ready_made.or_else(|error| {
+        println!("no ready-made cargo-deny ({error:#}); building it takes some minutes");
+        let mut install = checkout.cargo([
+            "install",
+            "cargo-deny",
+            "--locked",
+            "--version",
+            CARGO_DENY,
+            "--root",
+        ]);
+        run(install.arg(&folder))
+    })
+}
+
+fn apt_install(checkout: &Checkout, packages: &[&str]) -> Result<()> {
+    let by_hand = || {
+        format!(
+            "install it by hand (Debian: apt-get install {})",
+            packages.join(" ")
+        )
+    };
+    ensure!(Path::new("/usr/bin/apt-get").exists(), by_hand());
+    let user = output(checkout.command("id").arg("-u")).with_context(by_hand)?;
+    ensure!(user == "0", by_hand());
+    run(checkout.command("apt-get").args(["update", "--quiet=2"]))?;
+    let mut install = checkout.command("apt-get");
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    run(install
+        .args(["install", "--quiet=2", "--yes", "--no-install-recommends"])
+        .args(packages))
+}
