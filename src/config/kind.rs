@@ -1,0 +1,477 @@
+//! What a setting may hold: one type a kind, each with its parser and its allowed values in words.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use proto::Span;
+use tracing_subscriber::EnvFilter;
+use url::Url;
+
+use super::size::{format_size, parse_size};
+use crate::secret_key::SecretKey;
+
+/// A kind of value.
+pub trait Kind: Sync {
+    /// What [`Setting`](super::Setting) hands to the code.
+    type Value;
+
+    /// Reads the value; the error continues a sentence that begins with what was given ("… is not a duration").
+    fn parse(&self, text: &str) -> Result<Self::Value, String>;
+
+    /// The allowed values in words, with an example where the form is not plain.
+    fn allowed(&self) -> String;
+
+    /// How much of it may be shown.
+    fn secrecy(&self) -> Secrecy {
+        Secrecy::Open
+    }
+}
+
+/// How much of a value may be shown to people and logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// All of it.
+    Open,
+    /// A URL, without its password.
+    Password,
+    /// Nothing of it.
+    Whole,
+}
+
+impl Secrecy {
+    /// The text with what is secret in it replaced by `***`. Works on text that did not parse, too.
+    pub fn mask(self, text: &str) -> String {
+        match self {
+            Self::Open => text.to_owned(),
+            Self::Whole if text.is_empty() => String::new(),
+            Self::Whole => "***".to_owned(),
+            Self::Password => mask_passwords(text),
+        }
+    }
+}
+
+/// Hides `user:password@` and the values of query parameters named like a password.
+fn mask_passwords(text: &str) -> String {
+    let mut masked = text.to_owned();
+    let authority = masked.find("://").map_or(0, |at| at + 3);
+    if let Some(at) = masked.rfind('@').filter(|at| *at >= authority)
+        && let Some(colon) = masked[authority..at].find(':')
+    {
+        masked.replace_range(authority + colon + 1..at, "***");
+    }
+    let Some((head, query)) = masked.split_once('?') else {
+        return masked;
+    };
+    let query: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name, _)) if name.to_ascii_lowercase().contains("password") => format!("{name}=***"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{head}?{}", query.join("&"))
+}
+
+/// A duration within bounds, both included.
+#[derive(Debug)]
+pub struct Time(
+    /// The shortest.
+    pub Duration,
+    /// The longest.
+    pub Duration,
+);
+
+impl Kind for Time {
+    type Value = Duration;
+
+    fn parse(&self, text: &str) -> Result<Duration, String> {
+        let Span(value) = text.parse().map_err(|_| "is not a duration")?;
+        within(value, self.0, self.1)
+    }
+
+    fn allowed(&self) -> String {
+        format!(
+            "{} to {}, with ms, s, m, h or d, such as 1m30s",
+            Span(self.0),
+            Span(self.1)
+        )
+    }
+}
+
+/// A size in bytes within bounds, both included.
+#[derive(Debug)]
+pub struct Size(
+    /// The smallest.
+    pub u64,
+    /// The largest.
+    pub u64,
+);
+
+impl Kind for Size {
+    type Value = usize;
+
+    fn parse(&self, text: &str) -> Result<usize, String> {
+        let value = parse_size(text).ok_or("is not a size")?;
+        usize::try_from(within(value, self.0, self.1)?)
+            .map_err(|_| "is more than this machine can address".to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        let (least, most) = (format_size(self.0), format_size(self.1));
+        format!("{least} to {most}, bytes or a number with KiB, MiB or GiB")
+    }
+}
+
+/// A whole number within bounds, both included.
+#[derive(Debug)]
+pub struct Count(
+    /// The smallest.
+    pub u32,
+    /// The largest.
+    pub u32,
+);
+
+impl Kind for Count {
+    type Value = u32;
+
+    fn parse(&self, text: &str) -> Result<u32, String> {
+        let value = text
+            .trim()
+            .parse()
+            .map_err(|_| "is not a whole number within the range")?;
+        within(value, self.0, self.1)
+    }
+
+    fn allowed(&self) -> String {
+        format!("{} to {}", self.0, self.1)
+    }
+}
+
+/// Yes or no.
+#[derive(Debug)]
+pub struct Switch;
+
+impl Kind for Switch {
+    type Value = bool;
+
+    fn parse(&self, text: &str) -> Result<bool, String> {
+        text.trim()
+            .parse()
+            .map_err(|_| "is neither true nor false".to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        "true, false".to_owned()
+    }
+}
+
+/// A closed list of words, each with its meaning as a value.
+#[derive(Debug)]
+pub struct Words<T: 'static>(
+    /// The words.
+    pub &'static [(&'static str, T)],
+);
+
+impl<T: Copy + Sync> Kind for Words<T> {
+    type Value = T;
+
+    fn parse(&self, text: &str) -> Result<T, String> {
+        let found = self.0.iter().find(|(word, _)| *word == text.trim());
+        found
+            .map(|(_, value)| *value)
+            .ok_or_else(|| "is not one of the words".to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        self.0
+            .iter()
+            .map(|(word, _)| *word)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// An address to listen on.
+#[derive(Debug)]
+pub struct Listen;
+
+impl Kind for Listen {
+    type Value = SocketAddr;
+
+    fn parse(&self, text: &str) -> Result<SocketAddr, String> {
+        text.trim()
+            .parse()
+            .map_err(|_| "is not an address with a port".to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        "an IP address and a port, such as 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080".to_owned()
+    }
+}
+
+/// A PostgreSQL connection URL; its password is never shown.
+#[derive(Debug)]
+pub struct DatabaseUrl;
+
+impl Kind for DatabaseUrl {
+    type Value = Url;
+
+    fn parse(&self, text: &str) -> Result<Url, String> {
+        let url = Url::parse(text.trim()).map_err(|error| format!("is not a URL ({error})"))?;
+        if !matches!(url.scheme(), "postgres" | "postgresql") {
+            return Err("does not begin with postgres://".to_owned());
+        }
+        Ok(url)
+    }
+
+    fn allowed(&self) -> String {
+        "postgres://user:password@host:port/database, with % escapes for special characters in the password"
+            .to_owned()
+    }
+
+    fn secrecy(&self) -> Secrecy {
+        Secrecy::Password
+    }
+}
+
+/// A comma-separated list of network ranges; may be empty.
+#[derive(Debug)]
+pub struct Ranges;
+
+impl Kind for Ranges {
+    type Value = Vec<IpNet>;
+
+    fn parse(&self, text: &str) -> Result<Vec<IpNet>, String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(range)
+            .collect()
+    }
+
+    fn allowed(&self) -> String {
+        "a comma-separated list (in the file also an array) of ranges, such as 10.1.0.0/16, fd00:12::/32"
+            .to_owned()
+    }
+}
+
+fn range(item: &str) -> Result<IpNet, String> {
+    if let Ok(address) = item.parse::<std::net::IpAddr>() {
+        return Ok(IpNet::from(address));
+    }
+    let net: IpNet = item
+        .parse()
+        .map_err(|_| format!("has {item:?} in it, which is not a range"))?;
+    if net.trunc() == net {
+        Ok(net)
+    } else {
+        // Someone who wrote 10.1.2.3/8 meant either the one address or the whole range: opening the wrong one is a hole.
+        Err(format!(
+            "has {item} in it, an address inside a range: write {} or {}",
+            net.trunc(),
+            net.addr()
+        ))
+    }
+}
+
+/// A file or folder.
+#[derive(Debug)]
+pub struct Place;
+
+impl Kind for Place {
+    type Value = PathBuf;
+
+    fn parse(&self, text: &str) -> Result<PathBuf, String> {
+        if text.is_empty() || text.contains('\0') {
+            return Err("is not a path".to_owned());
+        }
+        Ok(PathBuf::from(text))
+    }
+
+    fn allowed(&self) -> String {
+        "a path".to_owned()
+    }
+}
+
+/// A key of 32 bytes in base64; never shown.
+#[derive(Debug)]
+pub struct Key;
+
+impl Kind for Key {
+    type Value = SecretKey;
+
+    fn parse(&self, text: &str) -> Result<SecretKey, String> {
+        SecretKey::from_base64(text).ok_or_else(|| "is not 32 bytes in base64".to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        "32 random bytes in base64, as `openssl rand -base64 32` prints them".to_owned()
+    }
+
+    fn secrecy(&self) -> Secrecy {
+        Secrecy::Whole
+    }
+}
+
+/// Which log lines are written.
+#[derive(Debug)]
+pub struct LogFilter;
+
+impl Kind for LogFilter {
+    type Value = String;
+
+    fn parse(&self, text: &str) -> Result<String, String> {
+        EnvFilter::builder()
+            .parse(text)
+            .map_err(|error| format!("is not a filter ({error})"))?;
+        Ok(text.to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        "error, warn, info, debug or trace; also by part, such as info,dispatcher=debug".to_owned()
+    }
+}
+
+/// A setting that may be left out; empty text is the same as leaving it out.
+#[derive(Debug)]
+pub struct Maybe<K>(
+    /// What it holds when it is there.
+    pub K,
+);
+
+impl<K: Kind> Kind for Maybe<K> {
+    type Value = Option<K::Value>;
+
+    fn parse(&self, text: &str) -> Result<Self::Value, String> {
+        if text.trim().is_empty() {
+            Ok(None)
+        } else {
+            self.0.parse(text).map(Some)
+        }
+    }
+
+    fn allowed(&self) -> String {
+        format!("{}; empty for none", self.0.allowed())
+    }
+
+    fn secrecy(&self) -> Secrecy {
+        self.0.secrecy()
+    }
+}
+
+fn within<T: PartialOrd + Copy>(value: T, least: T, most: T) -> Result<T, String> {
+    if value < least {
+        Err("is too small".to_owned())
+    } else if value > most {
+        Err("is too large".to_owned())
+    } else {
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_included() {
+        let span = Time(Duration::from_secs(1), Duration::from_mins(1));
+        for (text, good) in [
+            ("1s", true),
+            ("60s", true),
+            ("999ms", false),
+            ("61s", false),
+            ("soon", false),
+        ] {
+            assert_eq!(span.parse(text).is_ok(), good, "{text}");
+        }
+        let size = Size(1 << 10, 1 << 20);
+        for (text, good) in [
+            ("1KiB", true),
+            ("1MiB", true),
+            ("1023", false),
+            ("1048577", false),
+        ] {
+            assert_eq!(size.parse(text).is_ok(), good, "{text}");
+        }
+        let count = Count(1, 10);
+        for (text, good) in [
+            ("1", true),
+            ("10", true),
+            ("0", false),
+            ("11", false),
+            ("-1", false),
+            ("x", false),
+        ] {
+            assert_eq!(count.parse(text).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        for (text, expected) in [
+            ("", Ok(vec![])),
+            ("10.0.0.0/8", Ok(vec!["10.0.0.0/8"])),
+            ("10.0.0.0/8, ::1/128,", Ok(vec!["10.0.0.0/8", "::1/128"])),
+            ("192.168.1.7", Ok(vec!["192.168.1.7/32"])),
+            ("10.1.2.3/8", Err("write 10.0.0.0/8 or 10.1.2.3")),
+            ("10.0.0.0/33", Err("not a range")),
+            ("localhost", Err("not a range")),
+        ] {
+            match (Ranges.parse(text), expected) {
+                (Ok(nets), Ok(expected)) => {
+                    assert_eq!(nets.iter().map(ToString::to_string).collect::<Vec<_>>(), expected);
+                }
+                (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+                (result, _) => panic!("{text:?} gave {result:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn passwords_are_hidden_wherever_they_stand() {
+        for (text, shown) in [
+            (
+                "postgres://u:secret@host:5432/db",
+                "postgres://u:***@host:5432/db",
+            ),
+            ("postgres://u@host/db", "postgres://u@host/db"),
+            ("postgres://host:5432/db", "postgres://host:5432/db"),
+            ("postgres://u:p@ss:w@rd@host/db", "postgres://u:***@host/db"),
+            (
+                "postgres://u@h/db?password=secret&sslmode=require",
+                "postgres://u@h/db?password=***&sslmode=require",
+            ),
+            (
+                "postgres:///db?user=u&PassWord=x",
+                "postgres:///db?user=u&PassWord=***",
+            ),
+            ("u:secret@host", "u:***@host"),
+        ] {
+            assert_eq!(Secrecy::Password.mask(text), shown);
+        }
+        assert_eq!(Secrecy::Whole.mask("abc"), "***");
+        assert_eq!(Secrecy::Whole.mask(""), "");
+    }
+
+    #[test]
+    fn database_urls() {
+        for (text, good) in [
+            ("postgres://u:p@h/db", true),
+            ("postgresql:///db?host=/run/postgresql", true),
+            ("mysql://h/db", false),
+            ("h/db", false),
+        ] {
+            assert_eq!(DatabaseUrl.parse(text).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn empty_is_none_only_where_it_may_be_left_out() {
+        assert!(matches!(Maybe(DatabaseUrl).parse(" "), Ok(None)));
+        assert!(DatabaseUrl.parse("").is_err());
+        assert!(Maybe(Key).parse("c2hvcnQ=").is_err());
+    }
+}

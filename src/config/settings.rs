@@ -1,0 +1,255 @@
+//! The registry: every setting, its bounds, its default and the reason of both. A new setting is one entry below.
+//!
+//! The docstring of an entry is also what `posthaste config --describe` prints.
+
+use std::time::Duration;
+
+use super::kind::{
+    Count, DatabaseUrl, Key, Kind, Listen, LogFilter, Maybe, Place, Ranges, Secrecy, Size, Switch, Time,
+    Words,
+};
+use super::{Effective, Surroundings};
+
+/// One setting, holding values of the kind `K`.
+#[derive(Debug)]
+pub struct Setting<K> {
+    /// The dotted name, as in `posthaste.toml` and `--set`.
+    pub key: &'static str,
+    /// What it is, with the unit and the reason of the default.
+    pub help: &'static str,
+    /// What holds when nobody says anything.
+    pub default: Fallback,
+    /// What it may hold.
+    pub kind: K,
+}
+
+/// A default.
+#[derive(Debug, Clone, Copy)]
+pub enum Fallback {
+    /// Always the same.
+    Fixed(&'static str),
+    /// Follows from the surroundings or from other settings; the words say how.
+    Derived(&'static str, fn(&Effective, &Surroundings<'_>) -> String),
+}
+
+/// A [`Setting`] of any kind.
+pub trait AnySetting: Sync {
+    /// See [`Setting::key`].
+    fn key(&self) -> &'static str;
+    /// See [`Setting::help`].
+    fn help(&self) -> &'static str;
+    /// See [`Setting::default`].
+    fn default(&self) -> Fallback;
+    /// Whether the text is a value; the error continues a sentence that begins with it.
+    fn check(&self, text: &str) -> Result<(), String>;
+    /// See [`Kind::allowed`].
+    fn allowed(&self) -> String;
+    /// See [`Kind::secrecy`].
+    fn secrecy(&self) -> Secrecy;
+}
+
+impl<K: Kind> AnySetting for Setting<K> {
+    fn key(&self) -> &'static str {
+        self.key
+    }
+
+    fn help(&self) -> &'static str {
+        self.help
+    }
+
+    fn default(&self) -> Fallback {
+        self.default
+    }
+
+    fn check(&self, text: &str) -> Result<(), String> {
+        self.kind.parse(text).map(drop)
+    }
+
+    fn allowed(&self) -> String {
+        self.kind.allowed()
+    }
+
+    fn secrecy(&self) -> Secrecy {
+        self.kind.secrecy()
+    }
+}
+
+/// The environment variable of a setting: `POSTHASTE_` and the key in capitals, dots as underscores.
+pub fn variable(key: &str) -> String {
+    format!("POSTHASTE_{}", key.to_ascii_uppercase().replace('.', "_"))
+}
+
+/// What one process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Gateway and dispatcher.
+    All,
+    /// Takes requests; pushes nothing.
+    Gateway,
+    /// Pushes; takes no tasks.
+    Dispatcher,
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, for machines.
+    Json,
+}
+
+macro_rules! settings {
+    ($($(#[doc = $help:literal])+ $name:ident: $kind:ty = $key:literal, $default:expr, $value:expr;)+) => {
+        $($(#[doc = $help])+
+        pub static $name: Setting<$kind> =
+            Setting { key: $key, help: concat!($($help),+), default: $default, kind: $value };)+
+
+        /// Every setting, in the order in which they are shown.
+        pub static ALL: &[&dyn AnySetting] = &[$(&$name),+];
+    };
+}
+
+use self::Fallback::{Derived, Fixed};
+
+const SECOND: Duration = Duration::from_secs(1);
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+const fn millis(count: u64) -> Duration {
+    Duration::from_millis(count)
+}
+
+const fn minutes(count: u64) -> Duration {
+    Duration::from_mins(count)
+}
+
+settings! {
+    /// What this process does: everything, or one side of it when several nodes share a database.
+    ROLE: Words<Role> = "role", Fixed("all"),
+        Words(&[("all", Role::All), ("gateway", Role::Gateway), ("dispatcher", Role::Dispatcher)]);
+    /// Folder of what this node keeps: its secret key and, without `database.url`, its own PostgreSQL.
+    DATA_DIR: Place = "data_dir",
+        Derived("as root /var/lib/posthaste, else $XDG_DATA_HOME/posthaste or ~/.local/share/posthaste", data_dir),
+        Place;
+
+    /// PostgreSQL 15 or newer to use. Without it this node starts its own in `data_dir`. `DATABASE_URL` names it, too.
+    DATABASE_URL: Maybe<DatabaseUrl> = "database.url", Fixed(""), Maybe(DatabaseUrl);
+    /// The same database without a pooler between: LISTEN does not work through one that pools transactions.
+    /// Left out, `database.url` serves for that as well.
+    DATABASE_LISTEN_URL: Maybe<DatabaseUrl> = "database.listen_url", Fixed(""), Maybe(DatabaseUrl);
+    /// Connections this node opens at most. Commits are grouped, so a few are busy; 16 leaves room for five nodes in
+    /// PostgreSQL's default of 100.
+    DATABASE_MAX_CONNECTIONS: Count = "database.max_connections", Fixed("16"), Count(4, 1000);
+
+    /// Whether PostgreSQL may be fetched from GitHub when this node needs its own and the machine has none.
+    EMBEDDED_DOWNLOAD: Switch = "embedded.download", Fixed("true"), Switch;
+
+    /// Encrypts signing secrets in the database; the same on every node, and needed to read them again. Left out, a
+    /// key is made at the first start and kept in `data_dir/secret.key`.
+    SECRETS_KEY: Maybe<Key> = "secrets.key", Fixed(""), Maybe(Key);
+
+    /// Where the REST API and the console listen. Only this machine by default, so that a first try is not open to
+    /// the network; in a container it is 0.0.0.0:8080.
+    GATEWAY_LISTEN: Listen = "gateway.listen", Fixed("127.0.0.1:8080"), Listen;
+    /// The largest payload of a task. Standard Webhooks advises 20 kB; this leaves room and bounds memory a request.
+    GATEWAY_PAYLOAD_MAX: Size = "gateway.payload_max", Fixed("1MiB"), Size(KIB, 64 * MIB);
+    /// Tasks in one batch request at most; bounds the answer, which has a result a task.
+    GATEWAY_BATCH_MAX_ITEMS: Count = "gateway.batch_max_items", Fixed("10000"), Count(1, 100_000);
+    /// Size of one batch request at most; bounds memory a request.
+    GATEWAY_BATCH_MAX_BYTES: Size = "gateway.batch_max_bytes", Fixed("16MiB"), Size(KIB, GIB);
+    /// Memory for enqueues that wait for their commit; above it they are answered 503. 64 MiB is four full batches,
+    /// or a quarter of a million small tasks: seconds of work for the database.
+    GATEWAY_WAITING_MAX_BYTES: Size = "gateway.waiting_max_bytes", Fixed("64MiB"), Size(MIB, 16 * GIB);
+    /// Time for one request, its body included, before it is answered 503; what most clients wait for at most.
+    GATEWAY_REQUEST_TIMEOUT: Time = "gateway.request_timeout", Fixed("30s"), Time(SECOND, minutes(10));
+
+    /// Attempts in flight on this node at most; each holds a socket and its buffers.
+    DISPATCHER_MAX_IN_FLIGHT: Count = "dispatcher.max_in_flight", Fixed("4096"), Count(1, 65_536);
+    /// Attempts in flight to one endpoint at most: many enough that a slow answer does not hold the line, few enough
+    /// not to drown a small receiver.
+    DISPATCHER_MAX_IN_FLIGHT_PER_ENDPOINT: Count =
+        "dispatcher.max_in_flight_per_endpoint", Fixed("64"), Count(1, 65_536);
+    /// Memory for deliveries that are loaded and wait for their turn; a deeper backlog stays in the database.
+    DISPATCHER_BUFFER_BYTES: Size = "dispatcher.buffer_bytes", Fixed("64MiB"), Size(MIB, 64 * GIB);
+    /// Time for one attempt in all, from DNS to the last byte. Standard Webhooks asks for 15 to 30 s; serverless
+    /// receivers start cold.
+    DISPATCHER_TIMEOUT: Time =
+        "dispatcher.timeout", Fixed("30s"), Time(millis(100), minutes(15));
+    /// The part of `dispatcher.timeout` within which the connection must stand: one lost SYN is sent again after 1 s
+    /// and after 3 s.
+    DISPATCHER_CONNECT_TIMEOUT: Time =
+        "dispatcher.connect_timeout", Fixed("5s"), Time(millis(50), minutes(2));
+    /// How much of an answer's body is kept in the log of attempts: enough to debug, no bombs.
+    DISPATCHER_RESPONSE_BODY_KEPT: Size = "dispatcher.response_body_kept", Fixed("16KiB"), Size(0, MIB);
+    /// Time that attempts in flight have to end when this node is told to stop: `dispatcher.timeout` and time to write
+    /// the results. What is cut off is attempted again later.
+    DISPATCHER_DRAIN_TIMEOUT: Time =
+        "dispatcher.drain_timeout", Fixed("35s"), Time(Duration::ZERO, minutes(60));
+    /// How long this node owns its shards without renewing: after a crash, others take over within this time.
+    DISPATCHER_LEASE_TTL: Time = "dispatcher.lease_ttl", Fixed("10s"), Time(SECOND, minutes(10));
+    /// How often the lease is renewed: three times a lease, so that two failures in a row lose nothing.
+    DISPATCHER_LEASE_RENEW: Time =
+        "dispatcher.lease_renew", Fixed("3s"), Time(millis(100), minutes(5));
+
+    /// Ranges that endpoints may lie in although they are special (loopback, private, link-local and so on). All such
+    /// are refused otherwise, so that whoever registers an endpoint cannot reach into this network.
+    EGRESS_ALLOW: Ranges = "egress.allow",
+        Derived("loopback while trying it out (no database.url, gateway.listen on loopback), else none", egress_allow),
+        Ranges;
+
+    /// The form of log lines on standard error.
+    LOG_FORMAT: Words<LogFormat> = "log.format", Fixed("text"),
+        Words(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
+    /// Which log lines are written.
+    LOG_LEVEL: LogFilter = "log.level", Fixed("info"), LogFilter;
+}
+
+fn data_dir(_: &Effective, surroundings: &Surroundings<'_>) -> String {
+    let variable = |name| {
+        surroundings
+            .environment
+            .get(name)
+            .filter(|text| text.starts_with('/'))
+    };
+    if surroundings.root {
+        "/var/lib/posthaste".to_owned()
+    } else if let Some(folder) = variable("XDG_DATA_HOME") {
+        format!("{folder}/posthaste")
+    } else if let Some(home) = variable("HOME") {
+        format!("{home}/.local/share/posthaste")
+    } else {
+        "./posthaste-data".to_owned()
+    }
+}
+
+fn egress_allow(effective: &Effective, _: &Surroundings<'_>) -> String {
+    // A gateway that others reach must not push to this machine's own services for them.
+    let trying = effective.get(&DATABASE_URL).is_none() && effective.get(&GATEWAY_LISTEN).ip().is_loopback();
+    if trying { "127.0.0.0/8,::1/128" } else { "" }.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fixed_default_is_allowed_and_every_key_is_one_name() {
+        let mut variables: Vec<String> = ALL.iter().map(|setting| variable(setting.key())).collect();
+        for setting in ALL {
+            if let Fixed(text) = setting.default() {
+                assert_eq!(setting.check(text), Ok(()), "{}", setting.key());
+            }
+            assert!(
+                setting.help().starts_with(' ') && setting.help().len() > 20,
+                "{}",
+                setting.key()
+            );
+        }
+        // `a.b_c` and `a_b.c` would share a variable.
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), ALL.len());
+    }
+}

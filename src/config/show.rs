@@ -1,0 +1,102 @@
+//! The configuration for people (`posthaste config`) and for machines (`--output json`).
+
+use serde_json::{Value, json};
+
+use super::Effective;
+use super::kind::Secrecy;
+use super::problem::Source;
+use super::settings::{ALL, Fallback, variable};
+
+/// Width of a described paragraph: what a terminal has at least.
+const WIDTH: usize = 80;
+
+/// Every setting with its value and source, a line each; secrets are masked.
+pub fn table(effective: &Effective) -> String {
+    let mut rows = vec![["SETTING".to_owned(), "VALUE".to_owned(), "SOURCE".to_owned()]];
+    for (setting, value, source) in effective.shown() {
+        let value = if value.is_empty() {
+            "-".to_owned()
+        } else {
+            plain(&value)
+        };
+        rows.push([setting.key().to_owned(), value, source.to_string()]);
+    }
+    let width = |column: usize| {
+        rows.iter()
+            .map(|row| row[column].chars().count())
+            .max()
+            .unwrap_or(0)
+    };
+    let (first, second) = (width(0), width(1));
+    let line = |[key, value, source]: &[String; 3]| format!("{key:first$}  {value:second$}  {source}\n");
+    rows.iter().map(line).collect::<Vec<_>>().concat()
+}
+
+/// The same as JSON: a list of objects with `key`, `value`, `layer`, `source` and `secret`; secrets are masked.
+pub fn json(effective: &Effective) -> Value {
+    effective
+        .shown()
+        .map(|(setting, value, source)| {
+            let layer = match source {
+                Source::Default => "default",
+                Source::File(..) => "file",
+                Source::Environment(_) => "environment",
+                Source::Flag(_) => "flag",
+            };
+            json!({
+                "key": setting.key(),
+                "value": value,
+                "layer": layer,
+                "source": source.to_string(),
+                "secret": setting.secrecy() != Secrecy::Open,
+            })
+        })
+        .collect()
+}
+
+/// What every setting is, may hold and holds by default, and the names it goes by.
+pub fn describe() -> String {
+    let paragraphs = ALL.iter().map(|setting| {
+        let default = match setting.default() {
+            Fallback::Fixed("") => "none",
+            Fallback::Fixed(text) | Fallback::Derived(text, _) => text,
+        };
+        let lines = [
+            format!("{}\n", setting.key()),
+            wrapped(&setting.help().replace('`', "")),
+            wrapped(&format!("Default: {default}")),
+            wrapped(&format!("Allowed: {}", setting.allowed())),
+            wrapped(&format!("Variable: {}", variable(setting.key()))),
+        ];
+        lines.concat()
+    });
+    paragraphs.collect::<Vec<_>>().join("\n")
+}
+
+/// Breaks a paragraph into indented lines.
+fn wrapped(text: &str) -> String {
+    let mut lines = Vec::new();
+    let mut line = String::from("   ");
+    for word in text.split_whitespace() {
+        if line.chars().count() + 1 + word.chars().count() > WIDTH {
+            lines.push(std::mem::replace(&mut line, String::from("   ")));
+        }
+        line.push(' ');
+        line += word;
+    }
+    lines.push(line);
+    lines.join("\n") + "\n"
+}
+
+/// Makes control characters visible: a value must not be able to write to the terminal what it likes.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| {
+            if c.is_control() {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,3 @@
+//! Posthaste: durable tasks in, signed webhooks out.
+
+fn main() {}
