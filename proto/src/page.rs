@@ -15,4 +15,7 @@ pub struct Page<T> {
 pub struct Count {
     /// The number of things.
     pub count: u64,
+    /// Whether there are more left than one request could take: ask again to go on.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }

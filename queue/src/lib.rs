@@ -1,1 +1,51 @@
-//! .
+//! The queue: what a task, delivery, endpoint and attempt is, what is decided of them, and every query that keeps them.
+//!
+//! The cast:
+//! - [`Queue`]: the handle; every verb is a method of it, one verb a file: `enqueue`, `load`, `finish`, `cancel`, `replay`, `purge`, …
+//! - [`catalog`]: queues, endpoints and keys as this node knows them, in memory. Changed only through [`change`]s.
+//! - [`task`], [`endpoint`], [`delivery`]: the nouns, and the rules that what callers give must meet.
+//! - [`outcome`] → [`verdict`] (by [`retry`] and [`settings`]) → [`finish`]: what happened, what is decided, what is written.
+//! - [`signature`], [`vault`]: signing secrets, and how they are kept.
+//! - [`ownership`]: which node pushes for which shard.
+//!
+//! This is the only crate that knows SQL. It knows nothing of HTTP: neither how a request came in nor how one goes out.
+
+pub mod attempts;
+pub mod cancel;
+pub mod catalog;
+pub mod change;
+pub mod dead_letters;
+pub mod db;
+pub mod delivery;
+pub mod endpoint;
+pub mod endpoints;
+pub mod enqueue;
+pub mod error;
+pub mod finish;
+pub mod glob;
+pub mod headers;
+pub mod id;
+pub mod keys;
+pub mod listen;
+pub mod load;
+pub mod outcome;
+pub mod ownership;
+pub mod partition;
+pub mod purge;
+pub mod queues;
+pub mod replay;
+pub mod retry;
+pub mod rollup;
+pub mod secrets;
+pub mod settings;
+pub mod signature;
+pub mod sweep;
+pub mod task;
+pub mod tasks;
+pub mod vault;
+pub mod verdict;
+
+pub use db::{Config, Queue};
+pub use delivery::{Delivery, Door, Purpose};
+pub use enqueue::Enqueuer;
+pub use error::{Error, Result};

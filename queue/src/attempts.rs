@@ -1,0 +1,147 @@
+//! Attempts: the log of what happened, read.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use proto::{Attempt, Header, Timing};
+
+use crate::{
+    db::Queue,
+    error::Result,
+    id::{self, AttemptId, DeliveryId, EndpointId, TaskId},
+    tasks::no_task,
+};
+
+struct Row {
+    id: AttemptId,
+    delivery_id: DeliveryId,
+    task_id: TaskId,
+    endpoint_id: EndpointId,
+    number: i16,
+    verdict: String,
+    reason: Option<String>,
+    retry_at: Option<chrono::DateTime<chrono::Utc>>,
+    url: Option<String>,
+    status: Option<i16>,
+    failure: Option<String>,
+    wait_us: i32,
+    dns_us: Option<i32>,
+    connect_us: Option<i32>,
+    tls_us: Option<i32>,
+    first_byte_us: Option<i32>,
+    total_us: i32,
+    response_headers: Option<String>,
+    response_body: Option<Vec<u8>>,
+    response_truncated: bool,
+}
+
+impl From<Row> for Attempt {
+    fn from(row: Row) -> Self {
+        let ms = |us: i32| f64::from(us) / 1_000.0;
+        let (text, base64) = match row.response_body.map(String::from_utf8) {
+            None => (None, None),
+            Some(Ok(text)) => (Some(text), None),
+            Some(Err(error)) => (None, Some(STANDARD.encode(error.as_bytes()))),
+        };
+        Self {
+            id: row.id,
+            delivery: row.delivery_id,
+            task: row.task_id,
+            endpoint: row.endpoint_id,
+            number: u32::try_from(row.number).unwrap_or(0),
+            started_at: id::minted_at(row.id),
+            url: row.url,
+            reason: row
+                .reason
+                .unwrap_or_else(|| row.status.map(|s| format!("the endpoint answered {s}")).unwrap_or_default()),
+            verdict: row.verdict,
+            retry_at: row.retry_at,
+            status: row.status.and_then(|status| u16::try_from(status).ok()),
+            failure: row.failure,
+            response_headers: row.response_headers.as_deref().map(parse_headers).unwrap_or_default(),
+            response_body: text,
+            response_body_base64: base64,
+            response_truncated: row.response_truncated,
+            timing: Timing {
+                wait_ms: ms(row.wait_us),
+                dns_ms: row.dns_us.map(ms),
+                connect_ms: row.connect_us.map(ms),
+                tls_ms: row.tls_us.map(ms),
+                first_byte_ms: row.first_byte_us.map(ms),
+                total_ms: ms(row.total_us),
+            },
+        }
+    }
+}
+
+fn parse_headers(lines: &str) -> Vec<Header> {
+    let pairs = lines.lines().filter_map(|line| line.split_once(": "));
+    pairs.map(|(name, value)| Header { name: name.into(), value: value.into() }).collect()
+}
+
+impl Queue {
+    /// The attempts of a task's deliveries, delivery by delivery, oldest first; those after `after` (delivery and attempt), at most `limit`.
+    pub async fn attempts_of_task(
+        &self,
+        task: TaskId,
+        after: Option<(DeliveryId, AttemptId)>,
+        limit: i64,
+    ) -> Result<Vec<Attempt>> {
+        let exists = sqlx::query_scalar!(r#"-- task exists
+            SELECT EXISTS (SELECT FROM tasks WHERE id = $1) AS "exists!""#, task)
+            .fetch_one(&self.inner.pool)
+            .await?;
+        if !exists {
+            return Err(no_task(task));
+        }
+        let (from, to) = id::deliveries_of(task);
+        self.read_attempts(Some(task), after.unwrap_or((from, AttemptId::nil())), to, limit).await
+    }
+
+    /// The attempts of one delivery, in the same way.
+    pub async fn attempts_of_delivery(&self, delivery: DeliveryId, after: Option<AttemptId>, limit: i64) -> Result<Vec<Attempt>> {
+        self.read_attempts(None, (delivery, after.unwrap_or_default()), delivery, limit).await
+    }
+
+    async fn read_attempts(
+        &self,
+        task: Option<TaskId>,
+        after: (DeliveryId, AttemptId),
+        to: DeliveryId,
+        limit: i64,
+    ) -> Result<Vec<Attempt>> {
+        let rows = sqlx::query_as!(
+            Row,
+            "-- attempts
+            SELECT id, delivery_id, task_id, endpoint_id, number, verdict, reason, retry_at, url, status, failure, wait_us, dns_us, connect_us,
+                tls_us, first_byte_us, total_us, response_headers, response_body, response_truncated
+            FROM attempts
+            WHERE delivery_id >= $1 AND delivery_id <= $3 AND (delivery_id, id) > ($1, $2) AND ($4::uuid IS NULL OR task_id = $4)
+            ORDER BY delivery_id, id LIMIT $5",
+            after.0,
+            after.1,
+            to,
+            task,
+            limit
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        Ok(rows.into_iter().map(Attempt::from).collect())
+    }
+
+    /// An endpoint's attempts, newest first; those before `before`, at most `limit`.
+    pub async fn attempts_of_endpoint(&self, endpoint: EndpointId, before: Option<AttemptId>, limit: i64) -> Result<Vec<Attempt>> {
+        self.find_endpoint(endpoint).await?;
+        let rows = sqlx::query_as!(
+            Row,
+            "-- attempts of endpoint
+            SELECT id, delivery_id, task_id, endpoint_id, number, verdict, reason, retry_at, url, status, failure, wait_us, dns_us, connect_us,
+                tls_us, first_byte_us, total_us, response_headers, response_body, response_truncated
+            FROM attempts WHERE endpoint_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+            endpoint,
+            before.unwrap_or(AttemptId::max()),
+            limit
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        Ok(rows.into_iter().map(Attempt::from).collect())
+    }
+}

@@ -1,0 +1,37 @@
+//! Cancel: takes back what of a task has not ended.
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    db::Queue,
+    error::Result,
+    id::{self, TaskId},
+};
+
+impl Queue {
+    /// Cancels the deliveries of a task that have not ended; returns how many. A request that is out already goes its way, and is logged.
+    pub async fn cancel(&self, task: TaskId, now: DateTime<Utc>) -> Result<u32> {
+        let (from, to) = id::deliveries_of(task);
+        let log_id = self.mint(now);
+        let rows = sqlx::query!(
+            r#"-- cancel
+            WITH gone AS (
+                DELETE FROM deliveries WHERE id BETWEEN $1 AND $2 AND task_id = $3
+                RETURNING id, task_id, queue_id, endpoint_id, attempts
+            ), logged AS (
+                INSERT INTO attempts (id, delivery_id, task_id, queue_id, endpoint_id, number, verdict, reason, wait_us, total_us)
+                SELECT $4, id, task_id, queue_id, endpoint_id, attempts, 'cancelled', 'cancelled by request', 0, 0 FROM gone
+            )
+            SELECT id AS "id!", endpoint_id AS "endpoint_id!" FROM gone"#,
+            from,
+            to,
+            task,
+            log_id
+        )
+        .fetch_all(&self.inner.hot)
+        .await?;
+        let gone: Vec<_> = rows.into_iter().map(|row| (row.endpoint_id, row.id)).collect();
+        self.withdrawn(&gone).await?;
+        Ok(u32::try_from(gone.len()).unwrap_or(u32::MAX))
+    }
+}

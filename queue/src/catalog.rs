@@ -1,0 +1,283 @@
+//! The catalog: queues, endpoints and keys as this node knows them, all in memory.
+//!
+//! Its version rises with every change. An enqueue is committed only if the version it was prepared with still holds, so that fan-out is
+//! exact on every node although it never reads these tables. Nodes follow by notification and by a cheap look each half second.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+use proto::{DeliverySettings, EndpointStatus};
+use sqlx::types::Json;
+use tokio::sync::watch;
+
+use crate::{
+    db::Queue,
+    endpoint::Endpoint,
+    error::{Error, Result},
+    glob,
+    id::{EndpointId, QueueId},
+    keys::KeyHash,
+    settings,
+    signature::{Secret, Signer},
+};
+
+/// What this node knows, as of one version. Never changed: a newer one takes its place.
+#[derive(Debug, Default, Clone)]
+pub struct Snapshot {
+    /// The version.
+    pub version: i64,
+    /// Queues by name, none that are deleted.
+    pub queues: HashMap<String, Arc<QueueEntry>>,
+    /// Names by id, of deleted queues too: their tasks may still be read.
+    pub queue_names: HashMap<QueueId, Arc<str>>,
+    /// Endpoints by id, none that are deleted.
+    pub endpoints: HashMap<EndpointId, Arc<Endpoint>>,
+    pub(crate) keys: HashMap<KeyHash, uuid::Uuid>,
+}
+
+/// A queue as the node knows it.
+#[derive(Debug, Clone)]
+pub struct QueueEntry {
+    /// Its id.
+    pub id: QueueId,
+    /// Its name.
+    pub name: String,
+    /// What was set on it.
+    pub settings: DeliverySettings,
+    /// Whether its deliveries wait.
+    pub paused: bool,
+    /// Its endpoints, oldest first.
+    pub endpoints: Vec<EndpointId>,
+}
+
+impl Snapshot {
+    /// The endpoints of `queue` that want tasks of type `kind`.
+    pub fn matching<'a>(&'a self, queue: &'a QueueEntry, kind: &'a str) -> impl Iterator<Item = &'a Arc<Endpoint>> {
+        let all = queue.endpoints.iter().filter_map(|id| self.endpoints.get(id));
+        all.filter(move |endpoint| glob::any_matches(&endpoint.filter, kind))
+    }
+
+    /// The name of a queue, also of a deleted one.
+    pub fn queue_name(&self, id: QueueId) -> String {
+        self.queue_names.get(&id).map_or_else(|| id.to_string(), ToString::to_string)
+    }
+}
+
+/// Holds the current snapshot, and tells when there is a newer one.
+#[derive(Debug)]
+pub struct Catalog {
+    current: ArcSwap<Snapshot>,
+    version: watch::Sender<i64>,
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+impl Default for Catalog {
+    fn default() -> Self {
+        Self { current: ArcSwap::default(), version: watch::Sender::new(0), refreshing: tokio::sync::Mutex::default() }
+    }
+}
+
+impl Catalog {
+    /// What this node knows now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.load_full()
+    }
+
+    /// Tells of every newer version.
+    pub fn watch(&self) -> watch::Receiver<i64> {
+        self.version.subscribe()
+    }
+}
+
+impl Queue {
+    /// The catalog.
+    pub fn catalog(&self) -> &Catalog {
+        &self.inner.catalog
+    }
+
+    /// The queue of this name. Looks into the database once before it says that there is none: another node may just have made it.
+    pub async fn find_queue(&self, name: &str) -> Result<Arc<QueueEntry>> {
+        if let Some(queue) = self.inner.catalog.snapshot().queues.get(name) {
+            return Ok(queue.clone());
+        }
+        self.refresh_catalog().await?;
+        let snapshot = self.inner.catalog.snapshot();
+        snapshot.queues.get(name).cloned().ok_or_else(|| Error::NotFound(format!("queue {name:?}")))
+    }
+
+    /// The endpoint of this id, in the same way.
+    pub async fn find_endpoint(&self, id: EndpointId) -> Result<Arc<Endpoint>> {
+        if let Some(endpoint) = self.inner.catalog.snapshot().endpoints.get(&id) {
+            return Ok(endpoint.clone());
+        }
+        self.refresh_catalog().await?;
+        let snapshot = self.inner.catalog.snapshot();
+        snapshot.endpoints.get(&id).cloned().ok_or_else(|| Error::NotFound(format!("endpoint {id}")))
+    }
+
+    /// Reads what is newer than what this node knows. One small statement when nothing is.
+    pub async fn refresh_catalog(&self) -> Result<()> {
+        let catalog = &self.inner.catalog;
+        let _one_at_a_time = catalog.refreshing.lock().await;
+        let pool = &self.inner.pool;
+        let version = sqlx::query_scalar!("-- catalog version\nSELECT version FROM catalog").fetch_one(pool).await?;
+        let known = catalog.current.load_full();
+        if version == known.version {
+            return Ok(());
+        }
+        let mut next = Snapshot::clone(&known);
+        self.read_queues(&mut next, known.version).await?;
+        self.read_endpoints(&mut next, known.version).await?;
+        self.read_keys(&mut next, known.version).await?;
+        link(&mut next, &self.inner.config.defaults);
+        next.version = version;
+        catalog.current.store(Arc::new(next));
+        catalog.version.send_replace(version);
+        Ok(())
+    }
+
+    async fn read_queues(&self, next: &mut Snapshot, known: i64) -> Result<()> {
+        let rows = sqlx::query!(
+            r#"-- catalog: changed queues
+            SELECT id, name, settings AS "settings: Json<DeliverySettings>", paused, deleted_at FROM queues WHERE changed > $1"#,
+            known
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        for row in rows {
+            next.queue_names.insert(row.id, row.name.as_str().into());
+            if row.deleted_at.is_some() {
+                if next.queues.get(&row.name).is_some_and(|queue| queue.id == row.id) {
+                    next.queues.remove(&row.name);
+                }
+                continue;
+            }
+            let entry = QueueEntry {
+                id: row.id,
+                name: row.name.clone(),
+                settings: row.settings.0,
+                paused: row.paused,
+                endpoints: vec![],
+            };
+            next.queues.insert(row.name, Arc::new(entry));
+        }
+        Ok(())
+    }
+
+    async fn read_endpoints(&self, next: &mut Snapshot, known: i64) -> Result<()> {
+        let rows = sqlx::query!(
+            r#"-- catalog: changed endpoints
+            SELECT id, queue_id, shard, url, filter, headers AS "headers: Json<BTreeMap<String, String>>",
+                settings AS "settings: Json<DeliverySettings>", status, deleted_at
+            FROM endpoints WHERE changed > $1"#,
+            known
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<EndpointId> = rows.iter().map(|row| row.id).collect();
+        let mut signers = self.read_signers(&ids).await?;
+        for row in rows {
+            if row.deleted_at.is_some() {
+                next.endpoints.remove(&row.id);
+                continue;
+            }
+            let url = row.url.parse().map_err(|e| Error::corrupt("endpoints", "url", row.id, e))?;
+            let endpoint = Endpoint {
+                id: row.id,
+                queue_id: row.queue_id,
+                queue: String::new(),
+                shard: u8::try_from(row.shard).map_err(|e| Error::corrupt("endpoints", "shard", row.id, e))?,
+                url,
+                filter: row.filter,
+                headers: row.headers.0,
+                own: row.settings.0,
+                settings: self.inner.config.defaults.clone(),
+                status: parse_status(&row.status).ok_or_else(|| Error::corrupt("endpoints", "status", row.id, &row.status))?,
+                queue_paused: false,
+                signers: signers.remove(&row.id).unwrap_or_default(),
+            };
+            next.endpoints.insert(row.id, Arc::new(endpoint));
+        }
+        Ok(())
+    }
+
+    async fn read_signers(&self, endpoints: &[EndpointId]) -> Result<HashMap<EndpointId, Vec<(Signer, Option<DateTime<Utc>>)>>> {
+        let rows = sqlx::query!(
+            r#"-- catalog: secrets of changed endpoints
+            SELECT id, endpoint_id, sealed, expires_at FROM endpoint_secrets WHERE endpoint_id = ANY($1) ORDER BY id DESC"#,
+            endpoints
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        let mut signers = HashMap::<_, Vec<_>>::new();
+        for row in rows {
+            let secret = self.open_secret(row.id, &row.sealed)?;
+            signers.entry(row.endpoint_id).or_default().push((Signer::new(&secret), row.expires_at));
+        }
+        Ok(signers)
+    }
+
+    pub(crate) fn open_secret(&self, id: uuid::Uuid, sealed: &[u8]) -> Result<Secret> {
+        let bytes = self.inner.vault.open(id, sealed).map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))?;
+        Secret::from_bytes(bytes).map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))
+    }
+
+    async fn read_keys(&self, next: &mut Snapshot, known: i64) -> Result<()> {
+        let rows = sqlx::query!("-- catalog: changed keys\nSELECT id, hash, revoked_at FROM api_keys WHERE changed > $1", known)
+            .fetch_all(&self.inner.pool)
+            .await?;
+        for row in rows {
+            let hash = KeyHash::try_from(row.hash.as_slice())
+                .map_err(|_| Error::corrupt("api_keys", "hash", row.id, "not 32 bytes"))?;
+            if row.revoked_at.is_some() {
+                next.keys.remove(&hash);
+            } else {
+                next.keys.insert(hash, row.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Ties endpoints to queues: lists each queue's endpoints, and gives each endpoint what it has of its queue. Those that did not change
+/// keep their place in memory, by which lanes notice a change.
+fn link(next: &mut Snapshot, defaults: &settings::Settings) {
+    let by_id: HashMap<QueueId, Arc<QueueEntry>> = next.queues.values().map(|queue| (queue.id, queue.clone())).collect();
+    let mut members = HashMap::<QueueId, Vec<EndpointId>>::new();
+    next.endpoints.retain(|_, endpoint| by_id.contains_key(&endpoint.queue_id));
+    for (id, endpoint) in &mut next.endpoints {
+        let queue = &by_id[&endpoint.queue_id];
+        members.entry(queue.id).or_default().push(*id);
+        let resolved = settings::resolve(&endpoint.own, &queue.settings, defaults);
+        if endpoint.queue != queue.name || endpoint.queue_paused != queue.paused || endpoint.settings != resolved {
+            let changed = Arc::make_mut(endpoint);
+            changed.queue.clone_from(&queue.name);
+            changed.queue_paused = queue.paused;
+            changed.settings = resolved;
+        }
+    }
+    for queue in next.queues.values_mut() {
+        let mut endpoints = members.remove(&queue.id).unwrap_or_default();
+        endpoints.sort_unstable();
+        if queue.endpoints != endpoints {
+            Arc::make_mut(queue).endpoints = endpoints;
+        }
+    }
+}
+
+/// The status that a word in the database names.
+pub(crate) fn parse_status(word: &str) -> Option<EndpointStatus> {
+    match word {
+        "enabled" => Some(EndpointStatus::Enabled),
+        "paused" => Some(EndpointStatus::Paused),
+        "disabled" => Some(EndpointStatus::Disabled),
+        _ => None,
+    }
+}

@@ -1,0 +1,238 @@
+//! Endpoints: register, read, list, change, pause, enable, disable, delete.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use proto::{DeliverySettings, EndpointStatus, EndpointUpdate, NewEndpoint};
+use sqlx::types::Json;
+
+use crate::{
+    catalog,
+    db::Queue,
+    endpoint::{self, shard_of},
+    error::{Error, Problems, Result},
+    id::EndpointId,
+    queues::patched,
+    signature::Secret,
+};
+
+struct Row {
+    id: EndpointId,
+    queue: String,
+    url: String,
+    description: String,
+    filter: Vec<String>,
+    headers: Json<BTreeMap<String, String>>,
+    settings: Json<DeliverySettings>,
+    status: String,
+    disabled_reason: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl Row {
+    fn into_endpoint(self) -> Result<proto::Endpoint> {
+        let status = catalog::parse_status(&self.status)
+            .ok_or_else(|| Error::corrupt("endpoints", "status", self.id, &self.status))?;
+        Ok(proto::Endpoint {
+            id: self.id,
+            queue: self.queue,
+            url: self.url,
+            description: self.description,
+            filter: self.filter,
+            headers: self.headers.0,
+            settings: self.settings.0,
+            status,
+            disabled_reason: self.disabled_reason,
+            secret: None,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+/// The word of a status in the database.
+fn status_word(status: EndpointStatus) -> &'static str {
+    match status {
+        EndpointStatus::Enabled => "enabled",
+        EndpointStatus::Paused => "paused",
+        EndpointStatus::Disabled => "disabled",
+    }
+}
+
+impl Queue {
+    /// Registers an endpoint on a queue. The answer is the only one that carries its secret.
+    pub async fn make_endpoint(&self, queue: &str, new: NewEndpoint, now: DateTime<Utc>) -> Result<proto::Endpoint> {
+        let mut problems = Problems::default();
+        let url = endpoint::check(&new, &mut problems);
+        let secret = match new.secret.as_deref().map(Secret::parse) {
+            None => Some(self.with_ids(|_, rng| Secret::make(rng))),
+            Some(parsed) => parsed.map_err(|problem| problems.add("secret", problem.to_string())).ok(),
+        };
+        problems.finish()?;
+        let (Some(url), Some(secret)) = (url, secret) else {
+            return Err(Error::invalid("url", "cannot be read"));
+        };
+        let id = self.mint(now);
+        let mut change = self.begin_change().await?;
+        let queue_id = sqlx::query_scalar!("-- find queue\nSELECT id FROM queues WHERE name = $1 AND deleted_at IS NULL", queue)
+            .fetch_optional(&mut *change.tx)
+            .await?
+            .ok_or_else(|| Error::NotFound(format!("queue {queue:?}")))?;
+        sqlx::query!(
+            "-- make endpoint
+            INSERT INTO endpoints (id, queue_id, shard, url, description, filter, headers, settings, created_at, updated_at, changed)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+            id,
+            queue_id,
+            i16::from(shard_of(id)),
+            url.as_str(),
+            new.description,
+            &new.filter,
+            Json(&new.headers) as _,
+            Json(&new.settings) as _,
+            now,
+            change.version
+        )
+        .execute(&mut *change.tx)
+        .await?;
+        self.insert_secret(&mut change, id, &secret, now).await?;
+        change.commit(self).await?;
+        let mut made = self.read_endpoint(id).await?;
+        made.secret = Some(secret.reveal());
+        Ok(made)
+    }
+
+    /// Reads an endpoint.
+    pub async fn read_endpoint(&self, id: EndpointId) -> Result<proto::Endpoint> {
+        sqlx::query_as!(
+            Row,
+            r#"-- read endpoint
+            SELECT e.id, q.name AS queue, e.url, e.description, e.filter, e.headers AS "headers: Json<BTreeMap<String, String>>",
+                e.settings AS "settings: Json<DeliverySettings>", e.status, e.disabled_reason, e.created_at, e.updated_at
+            FROM endpoints e JOIN queues q ON q.id = e.queue_id WHERE e.id = $1 AND e.deleted_at IS NULL"#,
+            id
+        )
+        .fetch_optional(&self.inner.pool)
+        .await?
+        .ok_or_else(|| no_endpoint(id))?
+        .into_endpoint()
+    }
+
+    /// Lists the endpoints of a queue, oldest first, those after `after`, at most `limit`.
+    pub async fn list_endpoints(&self, queue: &str, after: Option<EndpointId>, limit: i64) -> Result<Vec<proto::Endpoint>> {
+        let queue_id = self.find_queue(queue).await?.id;
+        let rows = sqlx::query_as!(
+            Row,
+            r#"-- list endpoints
+            SELECT e.id, q.name AS queue, e.url, e.description, e.filter, e.headers AS "headers: Json<BTreeMap<String, String>>",
+                e.settings AS "settings: Json<DeliverySettings>", e.status, e.disabled_reason, e.created_at, e.updated_at
+            FROM endpoints e JOIN queues q ON q.id = e.queue_id
+            WHERE e.queue_id = $1 AND e.id > $2 AND e.deleted_at IS NULL ORDER BY e.id LIMIT $3"#,
+            queue_id,
+            after.unwrap_or_default(),
+            limit
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        rows.into_iter().map(Row::into_endpoint).collect()
+    }
+
+    /// Changes an endpoint.
+    pub async fn update_endpoint(&self, id: EndpointId, update: EndpointUpdate, now: DateTime<Utc>) -> Result<proto::Endpoint> {
+        let mut change = self.begin_change().await?;
+        let current = sqlx::query!(
+            r#"-- update endpoint: read
+            SELECT url, description, filter, headers AS "headers: Json<BTreeMap<String, String>>",
+                settings AS "settings: Json<DeliverySettings>"
+            FROM endpoints WHERE id = $1 AND deleted_at IS NULL"#,
+            id
+        )
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| no_endpoint(id))?;
+        let next = NewEndpoint {
+            url: update.url.unwrap_or(current.url),
+            description: update.description.unwrap_or(current.description),
+            filter: update.filter.unwrap_or(current.filter),
+            headers: update.headers.unwrap_or(current.headers.0),
+            settings: patched(&current.settings.0, update.settings)?,
+            secret: None,
+        };
+        let mut problems = Problems::default();
+        let url = endpoint::check(&next, &mut problems);
+        problems.finish()?;
+        sqlx::query!(
+            "-- update endpoint
+            UPDATE endpoints SET url = $2, description = $3, filter = $4, headers = $5, settings = $6, updated_at = $7, changed = $8 WHERE id = $1",
+            id,
+            url.as_ref().map_or(next.url.as_str(), url::Url::as_str),
+            next.description,
+            &next.filter,
+            Json(&next.headers) as _,
+            Json(&next.settings) as _,
+            now,
+            change.version
+        )
+        .execute(&mut *change.tx)
+        .await?;
+        change.commit(self).await?;
+        self.read_endpoint(id).await
+    }
+
+    /// Enables or pauses an endpoint. An endpoint that was disabled is enabled again, not paused.
+    pub async fn set_endpoint_status(&self, id: EndpointId, status: EndpointStatus, now: DateTime<Utc>) -> Result<proto::Endpoint> {
+        let reason = (status == EndpointStatus::Disabled).then_some("disabled by hand");
+        self.write_status(id, status, reason, now).await?;
+        self.read_endpoint(id).await
+    }
+
+    /// Disables an endpoint because of what it answered. Nothing happens if it is gone.
+    pub async fn disable_endpoint(&self, id: EndpointId, reason: &str, now: DateTime<Utc>) -> Result<()> {
+        match self.write_status(id, EndpointStatus::Disabled, Some(reason), now).await {
+            Err(Error::NotFound(_)) => Ok(()),
+            other => other,
+        }
+    }
+
+    async fn write_status(&self, id: EndpointId, status: EndpointStatus, reason: Option<&str>, now: DateTime<Utc>) -> Result<()> {
+        let mut change = self.begin_change().await?;
+        let done = sqlx::query!(
+            "-- endpoint status
+            UPDATE endpoints SET status = $2, disabled_reason = $3, updated_at = $4, changed = $5 WHERE id = $1 AND deleted_at IS NULL",
+            id,
+            status_word(status),
+            reason,
+            now,
+            change.version
+        )
+        .execute(&mut *change.tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(no_endpoint(id));
+        }
+        change.commit(self).await
+    }
+
+    /// Deletes an endpoint. What waits for it is swept away in the background.
+    pub async fn delete_endpoint(&self, id: EndpointId, now: DateTime<Utc>) -> Result<()> {
+        let mut change = self.begin_change().await?;
+        let done = sqlx::query!(
+            "-- delete endpoint
+            UPDATE endpoints SET deleted_at = $2, updated_at = $2, changed = $3 WHERE id = $1 AND deleted_at IS NULL",
+            id,
+            now,
+            change.version
+        )
+        .execute(&mut *change.tx)
+        .await?;
+        if done.rows_affected() == 0 {
+            return Err(no_endpoint(id));
+        }
+        change.commit(self).await
+    }
+}
+
+pub(crate) fn no_endpoint(id: EndpointId) -> Error {
+    Error::NotFound(format!("endpoint {id}"))
+}

@@ -1,0 +1,115 @@
+//! Purge: cancels everything that waits, of a queue or of an endpoint; and throws dead letters away.
+
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use proto::{Count, DeadLetterFilter};
+
+use crate::{
+    db::Queue,
+    dead_letters::Filter,
+    error::Result,
+    id::{self, EndpointId, QueueId},
+};
+
+/// Rows of one statement: each is a short transaction.
+const BATCH: i64 = 2_000;
+
+/// How long one request goes on before it answers that there is more: well under the timeouts of proxies on the way.
+pub(crate) const BUDGET: Duration = Duration::from_secs(20);
+
+/// Runs `batch` until it finds nothing more or the budget is used up.
+pub(crate) async fn in_batches(mut batch: impl AsyncFnMut() -> Result<u64>) -> Result<Count> {
+    let (begun, mut count) = (Instant::now(), 0);
+    loop {
+        let done = batch().await?;
+        count += done;
+        if done == 0 {
+            return Ok(Count { count, more: false });
+        }
+        if begun.elapsed() > BUDGET {
+            return Ok(Count { count, more: true });
+        }
+    }
+}
+
+impl Queue {
+    /// Cancels what was enqueued to a queue up to now and has not ended.
+    pub async fn purge_queue(&self, name: &str, now: DateTime<Utc>) -> Result<Count> {
+        let queue = self.find_queue(name).await?.id;
+        in_batches(async || self.cancel_waiting(Some(queue), None, "purged with its queue", now).await).await
+    }
+
+    /// Cancels what waits for an endpoint.
+    pub async fn purge_endpoint(&self, endpoint: EndpointId, now: DateTime<Utc>) -> Result<Count> {
+        self.find_endpoint(endpoint).await?;
+        in_batches(async || self.cancel_waiting(None, Some(endpoint), "purged with its endpoint", now).await).await
+    }
+
+    /// Cancels one batch of what was made before `now`, of a queue or of an endpoint, and logs why.
+    pub(crate) async fn cancel_waiting(
+        &self,
+        queue: Option<QueueId>,
+        endpoint: Option<EndpointId>,
+        why: &str,
+        now: DateTime<Utc>,
+    ) -> Result<u64> {
+        let log_id = self.mint(now);
+        let before = id::floor(now + Duration::from_millis(1));
+        let ids = match (queue, endpoint) {
+            (Some(queue), _) => {
+                sqlx::query_scalar!(
+                    "-- purge: of a queue\nSELECT id FROM deliveries WHERE queue_id = $1 AND id < $2 ORDER BY id LIMIT $3",
+                    queue,
+                    before,
+                    BATCH
+                )
+                .fetch_all(&self.inner.hot)
+                .await?
+            }
+            (None, Some(endpoint)) => {
+                sqlx::query_scalar!(
+                    "-- purge: of an endpoint
+                    SELECT id FROM deliveries WHERE endpoint_id = $1 AND id < $2 ORDER BY priority, due_at, id LIMIT $3",
+                    endpoint,
+                    before,
+                    BATCH
+                )
+                .fetch_all(&self.inner.hot)
+                .await?
+            }
+            (None, None) => vec![],
+        };
+        let rows = sqlx::query!(
+            r#"-- purge
+            WITH gone AS (
+                DELETE FROM deliveries WHERE id = ANY($1) RETURNING id, task_id, queue_id, endpoint_id, attempts
+            ), logged AS (
+                INSERT INTO attempts (id, delivery_id, task_id, queue_id, endpoint_id, number, verdict, reason, wait_us, total_us)
+                SELECT $2, id, task_id, queue_id, endpoint_id, attempts, 'cancelled', $3, 0, 0 FROM gone
+            )
+            SELECT id AS "id!", endpoint_id AS "endpoint_id!" FROM gone"#,
+            &ids,
+            log_id,
+            why
+        )
+        .fetch_all(&self.inner.hot)
+        .await?;
+        let gone: Vec<_> = rows.into_iter().map(|row| (row.endpoint_id, row.id)).collect();
+        self.withdrawn(&gone).await?;
+        Ok(gone.len() as u64)
+    }
+
+    /// Throws away the dead letters that a filter means, those that died up to now.
+    pub async fn purge_dead_letters(&self, filter: DeadLetterFilter, now: DateTime<Utc>) -> Result<Count> {
+        let filter = Filter::resolve(self, filter, now).await?;
+        in_batches(async || {
+            let ids = self.some_dead_letters(&filter, BATCH).await?;
+            let done = sqlx::query!("-- purge dead letters\nDELETE FROM dead_letters WHERE id = ANY($1)", &ids)
+                .execute(&self.inner.hot)
+                .await?;
+            Ok(done.rows_affected())
+        })
+        .await
+    }
+}

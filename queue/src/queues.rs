@@ -1,0 +1,190 @@
+//! Queues: make, read, list, change, pause, delete.
+
+use chrono::{DateTime, Utc};
+use proto::{DeliverySettings, NewQueue, QueueUpdate};
+use sqlx::types::Json;
+
+use crate::{
+    db::Queue,
+    endpoint::{check_description, check_queue_name},
+    error::{Error, Problems, Result},
+    settings,
+};
+
+struct Row {
+    id: uuid::Uuid,
+    name: String,
+    description: String,
+    settings: Json<DeliverySettings>,
+    paused: bool,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl Row {
+    fn into_queue(self, queue: &Queue) -> proto::Queue {
+        let endpoints = queue.catalog().snapshot().queues.get(&self.name).map_or(0, |entry| entry.endpoints.len());
+        proto::Queue {
+            id: self.id,
+            name: self.name,
+            description: self.description,
+            settings: self.settings.0,
+            paused: self.paused,
+            endpoints: endpoints as u64,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+impl Queue {
+    /// Makes a queue. A name that is taken is a conflict.
+    pub async fn make_queue(&self, new: NewQueue, now: DateTime<Utc>) -> Result<proto::Queue> {
+        let mut problems = Problems::default();
+        check_queue_name(&new.name, &mut problems);
+        check_description(&new.description, &mut problems);
+        settings::check(&new.settings, "settings", &mut problems);
+        problems.finish()?;
+        let id = self.mint(now);
+        let mut change = self.begin_change().await?;
+        let made = sqlx::query_as!(
+            Row,
+            r#"-- make queue
+            INSERT INTO queues (id, name, description, settings, created_at, updated_at, changed) VALUES ($1, $2, $3, $4, $5, $5, $6)
+            ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING
+            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at"#,
+            id,
+            new.name,
+            new.description,
+            Json(&new.settings) as _,
+            now,
+            change.version
+        )
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| Error::Conflict(format!("there is a queue {:?} already", new.name)))?;
+        change.commit(self).await?;
+        Ok(made.into_queue(self))
+    }
+
+    /// Reads a queue.
+    pub async fn read_queue(&self, name: &str) -> Result<proto::Queue> {
+        let row = sqlx::query_as!(
+            Row,
+            r#"-- read queue
+            SELECT id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at
+            FROM queues WHERE name = $1 AND deleted_at IS NULL"#,
+            name
+        )
+        .fetch_optional(&self.inner.pool)
+        .await?;
+        row.map(|row| row.into_queue(self)).ok_or_else(|| no_queue(name))
+    }
+
+    /// Lists queues by name, those after `after`, at most `limit`.
+    pub async fn list_queues(&self, after: Option<&str>, limit: i64) -> Result<Vec<proto::Queue>> {
+        let rows = sqlx::query_as!(
+            Row,
+            r#"-- list queues
+            SELECT id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at
+            FROM queues WHERE deleted_at IS NULL AND name > $1 ORDER BY name LIMIT $2"#,
+            after.unwrap_or(""),
+            limit
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| row.into_queue(self)).collect())
+    }
+
+    /// Changes a queue's description or settings.
+    pub async fn update_queue(&self, name: &str, update: QueueUpdate, now: DateTime<Utc>) -> Result<proto::Queue> {
+        let mut change = self.begin_change().await?;
+        // The change holds the catalog's row, so nobody else changes this queue between the reading and the writing.
+        let current = sqlx::query!(
+            r#"-- update queue: read
+            SELECT description, settings AS "settings: Json<DeliverySettings>" FROM queues WHERE name = $1 AND deleted_at IS NULL"#,
+            name
+        )
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| no_queue(name))?;
+        let mut problems = Problems::default();
+        let description = update.description.unwrap_or(current.description);
+        check_description(&description, &mut problems);
+        let settings = patched(&current.settings.0, update.settings)?;
+        settings::check(&settings, "settings", &mut problems);
+        problems.finish()?;
+        let row = sqlx::query_as!(
+            Row,
+            r#"-- update queue
+            UPDATE queues SET description = $2, settings = $3, updated_at = $4, changed = $5 WHERE name = $1 AND deleted_at IS NULL
+            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at"#,
+            name,
+            description,
+            Json(&settings) as _,
+            now,
+            change.version
+        )
+        .fetch_one(&mut *change.tx)
+        .await?;
+        change.commit(self).await?;
+        Ok(row.into_queue(self))
+    }
+
+    /// Pauses a queue, or lets it go on. Tasks are accepted all the while.
+    pub async fn pause_queue(&self, name: &str, paused: bool, now: DateTime<Utc>) -> Result<proto::Queue> {
+        let mut change = self.begin_change().await?;
+        let row = sqlx::query_as!(
+            Row,
+            r#"-- pause queue
+            UPDATE queues SET paused = $2, updated_at = $3, changed = $4 WHERE name = $1 AND deleted_at IS NULL
+            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at"#,
+            name,
+            paused,
+            now,
+            change.version
+        )
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| no_queue(name))?;
+        change.commit(self).await?;
+        Ok(row.into_queue(self))
+    }
+
+    /// Deletes a queue with its endpoints. What waits for them is swept away in the background.
+    pub async fn delete_queue(&self, name: &str, now: DateTime<Utc>) -> Result<()> {
+        let mut change = self.begin_change().await?;
+        let id = sqlx::query_scalar!(
+            "-- delete queue
+            UPDATE queues SET deleted_at = $2, updated_at = $2, changed = $3 WHERE name = $1 AND deleted_at IS NULL RETURNING id",
+            name,
+            now,
+            change.version
+        )
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| no_queue(name))?;
+        sqlx::query!(
+            "-- delete queue: endpoints
+            UPDATE endpoints SET deleted_at = $2, updated_at = $2, changed = $3 WHERE queue_id = $1 AND deleted_at IS NULL",
+            id,
+            now,
+            change.version
+        )
+        .execute(&mut *change.tx)
+        .await?;
+        change.commit(self).await
+    }
+}
+
+/// Settings after a merge patch; an error in the patch names the field.
+pub(crate) fn patched(settings: &DeliverySettings, patch: Option<serde_json::Value>) -> Result<DeliverySettings> {
+    match patch {
+        None => Ok(settings.clone()),
+        Some(patch) => settings::patch(settings, patch).map_err(|error| Error::invalid("settings", error.to_string())),
+    }
+}
+
+fn no_queue(name: &str) -> Error {
+    Error::NotFound(format!("queue {name:?}"))
+}

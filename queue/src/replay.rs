@@ -1,0 +1,86 @@
+//! Replay: makes new deliveries of dead letters. The task, and so the `webhook-id`, stays the same.
+
+use chrono::{DateTime, Utc};
+use proto::{Count, DeadLetterFilter, Replayed};
+
+use crate::{
+    db::Queue,
+    dead_letters::Filter,
+    delivery::Purpose,
+    endpoint::shard_of,
+    error::{Error, Result},
+    id::{self, DeliveryId},
+    purge,
+};
+
+/// Dead letters of one statement.
+const BATCH: i64 = 1_000;
+
+impl Queue {
+    /// Makes a new delivery of one dead letter.
+    pub async fn replay(&self, letter: DeliveryId, now: DateTime<Utc>) -> Result<Replayed> {
+        if let [replayed] = self.replay_some(&[letter], now).await?.as_slice() {
+            return Ok(replayed.clone());
+        }
+        let letter = self.read_dead_letter(letter).await?;
+        let gone = if self.find_endpoint(letter.endpoint).await.is_err() { "endpoint" } else { "task's payload" };
+        Err(Error::Conflict(format!("this dead letter cannot be replayed: its {gone} is gone")))
+    }
+
+    /// Makes new deliveries of all dead letters that a filter means and whose task and endpoint are still there.
+    pub async fn replay_all(&self, filter: DeadLetterFilter, now: DateTime<Utc>) -> Result<Count> {
+        let mut filter = Filter::resolve(self, filter, now).await?;
+        purge::in_batches(async || {
+            loop {
+                let letters = self.some_dead_letters(&filter, BATCH).await?;
+                if letters.is_empty() {
+                    return Ok(0);
+                }
+                let replayed = self.replay_some(&letters, now).await?;
+                if !replayed.is_empty() {
+                    return Ok(replayed.len() as u64);
+                }
+                // A whole batch that cannot be replayed: go past it, or it would be found for ever.
+                let Some(last) = self.died_at(letters[letters.len() - 1]).await? else { return Ok(0) };
+                filter.since = last + chrono::TimeDelta::microseconds(1);
+            }
+        })
+        .await
+    }
+
+    async fn died_at(&self, letter: DeliveryId) -> Result<Option<DateTime<Utc>>> {
+        Ok(sqlx::query_scalar!("-- died at\nSELECT died_at FROM dead_letters WHERE id = $1", letter)
+            .fetch_optional(&self.inner.pool)
+            .await?)
+    }
+
+    async fn replay_some(&self, letters: &[DeliveryId], now: DateTime<Utc>) -> Result<Vec<Replayed>> {
+        // A delivery's id begins as its task's does, and a dead letter's id is its delivery's.
+        let fresh: Vec<DeliveryId> =
+            self.with_ids(|_, rng| letters.iter().map(|letter| id::delivery_of(*letter, rng)).collect());
+        let rows = sqlx::query!(
+            r#"-- replay
+            WITH taken AS (
+                DELETE FROM dead_letters l USING unnest($1::uuid[], $2::uuid[]) AS g (id, fresh)
+                WHERE l.id = g.id
+                    AND EXISTS (SELECT FROM tasks t WHERE t.id = l.task_id)
+                    AND EXISTS (SELECT FROM endpoints e WHERE e.id = l.endpoint_id AND e.deleted_at IS NULL)
+                RETURNING g.fresh, l.task_id, l.queue_id, l.endpoint_id, l.size, l.priority
+            ), made AS (
+                INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, size, priority, purpose)
+                SELECT fresh, task_id, queue_id, endpoint_id, $3, size, priority, $4 FROM taken
+            )
+            SELECT fresh AS "fresh!", task_id AS "task_id!", endpoint_id AS "endpoint_id!" FROM taken"#,
+            letters,
+            &fresh,
+            now,
+            Purpose::Replay.code()
+        )
+        .fetch_all(&self.inner.hot)
+        .await?;
+        if !rows.is_empty() {
+            self.notify_work(rows.iter().map(|row| shard_of(row.endpoint_id)).collect()).await?;
+        }
+        Ok(rows.into_iter().map(|row| Replayed { delivery: row.fresh, task: row.task_id }).collect())
+    }
+}
