@@ -1,8 +1,8 @@
 //! The steps that are one command each.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
-use crate::checkout::{Checkout, run};
+use crate::checkout::{Checkout, output, run};
 use crate::examples::RUST_RECEIVER;
 use crate::postgres::{Cluster, Server};
 use crate::tools;
@@ -29,11 +29,41 @@ pub(crate) fn clippy(checkout: &Checkout) -> Result<()> {
     ]))
 }
 
-/// `cargo deny` on everything but the advisories: their database is no package registry (see deny.toml).
+/// `cargo deny` on everything but the advisories: their database is no package registry (see deny.toml). And the one
+/// boundary that it cannot see: the gateway has hyper for serving only.
 pub(crate) fn deny(checkout: &Checkout) -> Result<()> {
+    let tree = [
+        "tree",
+        "--package=gateway",
+        "--edges=normal",
+        "--prefix=none",
+        "--format={p} {f}",
+        "--locked",
+    ];
+    let clients = client_features(&output(&mut checkout.cargo(tree))?);
+    ensure!(
+        clients.is_empty(),
+        "`gateway` must not be an HTTP client, and is built with {}",
+        clients.join(", ")
+    );
     let mut command = checkout.command(tools::cargo_deny(checkout)?);
     // Which crate stands between us and a duplicate matters to who removes it, not to a check that only warns of it.
     run(command.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
+}
+
+/// The HTTP client features among the crates of a `cargo tree` in the form `name version features`.
+fn client_features(tree: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in tree.lines().filter(|line| line.starts_with("hyper")) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        for feature in words.iter().skip(2).flat_map(|features| features.split(',')) {
+            let name = format!("{}/{feature}", words[0]);
+            if feature.starts_with("client") && !found.contains(&name) {
+                found.push(name);
+            }
+        }
+    }
+    found
 }
 
 /// `cargo test`, with a cluster for the tests that need a database.
@@ -45,4 +75,22 @@ pub(crate) fn test(checkout: &Checkout) -> Result<()> {
         println!("the server's last words:\n{}", cluster.log_tail(30));
     }
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_in_the_gateway_is_seen() {
+        let serving = "gateway v0.1.0 (/src/gateway) client\nhyper v1.12.0 default,http1,server\nhyper-util v0.1.21 server (*)\n";
+        assert!(client_features(serving).is_empty());
+        let calling = format!(
+            "{serving}hyper-util v0.1.21 client,client-legacy,server\nhyper-util v0.1.21 client (*)\n"
+        );
+        assert_eq!(
+            client_features(&calling),
+            ["hyper-util/client", "hyper-util/client-legacy"]
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -86,18 +87,27 @@ impl Tool {
         }
     }
 
+    /// The packages it comes with on Debian, where it comes so.
+    fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Postgres => &["postgresql"],
+            Self::Python => &["python3", "python3-venv"],
+            Self::Node => &["nodejs", "npm"],
+            Self::Curl => &["curl"],
+            Self::RustComponents | Self::CargoDeny => &[],
+        }
+    }
+
+    /// Installs what comes from elsewhere than Debian.
     fn install(self, checkout: &Checkout) -> Result<()> {
         match self {
-            Self::Postgres => apt_install(checkout, &["postgresql"]),
             Self::RustComponents => {
                 run(checkout
                     .command("rustup")
                     .args(["component", "add", "rustfmt", "clippy"]))
             }
             Self::CargoDeny => install_cargo_deny(checkout),
-            Self::Python => apt_install(checkout, &["python3", "python3-venv"]),
-            Self::Node => apt_install(checkout, &["nodejs", "npm"]),
-            Self::Curl => apt_install(checkout, &["curl"]),
+            Self::Postgres | Self::Python | Self::Node | Self::Curl => Ok(()),
         }
     }
 }
@@ -107,17 +117,31 @@ impl Tool {
 /// # Errors
 /// In CI, when one is still missing. Elsewhere it is named, and the steps that need it will say that they cannot run.
 pub(crate) fn install_missing<'a>(checkout: &Checkout, tools: impl Iterator<Item = &'a Tool>) -> Result<()> {
+    let tools: BTreeSet<&Tool> = tools.collect();
+    let absent = |tool: &&&Tool| tool.find(checkout).is_err();
+    let packages: Vec<&str> = tools
+        .iter()
+        .filter(absent)
+        .flat_map(|tool| tool.packages())
+        .copied()
+        .collect();
+    if !packages.is_empty()
+        && let Err(error) = apt_install(checkout, &packages)
+    {
+        println!("{error:#}");
+    }
+    // What is left is installed with the packages' help.
+    for tool in tools.iter().filter(absent) {
+        if let Err(error) = tool.install(checkout) {
+            println!("{error:#}");
+        }
+    }
     let mut missing = Vec::new();
-    for tool in tools.collect::<BTreeSet<_>>() {
-        let found = tool.find(checkout).or_else(|absent| {
-            println!("{tool}: {absent:#}");
-            tool.install(checkout)?;
-            tool.find(checkout)
-        });
-        match found {
+    for tool in tools {
+        match tool.find(checkout) {
             Ok(which) => println!("{tool}: {which}"),
             Err(error) => {
-                println!("{tool} is missing and could not be installed: {error:#}");
+                println!("{tool} is missing: {error:#}");
                 missing.push(tool.to_string());
             }
         }
@@ -178,10 +202,11 @@ fn install_cargo_deny(checkout: &Checkout) -> Result<()> {
     })
 }
 
+/// Installs these Debian packages, if this is such a machine and we may.
 fn apt_install(checkout: &Checkout, packages: &[&str]) -> Result<()> {
     let by_hand = || {
         format!(
-            "install it by hand (Debian: apt-get install {})",
+            "to be installed by hand (Debian: apt-get install {})",
             packages.join(" ")
         )
     };
@@ -190,7 +215,10 @@ fn apt_install(checkout: &Checkout, packages: &[&str]) -> Result<()> {
     ensure!(user == "0", by_hand());
     run(checkout.command("apt-get").args(["update", "--quiet=2"]))?;
     let mut install = checkout.command("apt-get");
-    install.env("DEBIAN_FRONTEND", "noninteractive");
+    // Its errors are on standard error; what it unpacks interests nobody.
+    install
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdout(Stdio::null());
     run(install
         .args(["install", "--quiet=2", "--yes", "--no-install-recommends"])
         .args(packages))
