@@ -1,0 +1,173 @@
+//! The little of the REST API that a benchmark needs besides enqueueing.
+
+use std::{future::Future, time::Duration};
+
+use anyhow::{Error, Result, anyhow};
+use bytes::Bytes;
+use http::Method;
+use proto::{DeliverySettings, Endpoint, NewEndpoint, NewQueue, Problem};
+use serde::Serialize;
+use url::Url;
+use uuid::Uuid;
+
+use super::wire::{Answer, Connection, Site};
+
+/// How long a call may take: deleting a queue with a long history is the slowest of them.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The API of the server that is measured.
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    pub(super) site: Site,
+}
+
+/// A queue made for one measurement, with one endpoint that takes everything.
+#[derive(Debug, Clone)]
+pub(super) struct BenchQueue {
+    pub(super) name: String,
+    pub(super) endpoint: Uuid,
+}
+
+impl Api {
+    /// Makes a queue and its endpoint, lends them to `measure`, and deletes the queue whatever came of it: an error and Ctrl-C
+    /// included.
+    pub(super) async fn with_queue<T, F>(
+        &self,
+        name: String,
+        receiver: &Url,
+        settings: DeliverySettings,
+        measure: impl FnOnce(BenchQueue) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.call(
+            Method::POST,
+            "/v1/queues",
+            &NewQueue {
+                name: name.clone(),
+                ..NewQueue::default()
+            },
+        )
+        .await?;
+        let result = async {
+            let endpoint = NewEndpoint {
+                url: receiver.to_string(),
+                settings,
+                ..NewEndpoint::default()
+            };
+            let answer = self
+                .call(Method::POST, &format!("/v1/queues/{name}/endpoints"), &endpoint)
+                .await?;
+            let endpoint: Endpoint = serde_json::from_slice(&answer.body)?;
+            tokio::select! {
+                result = measure(BenchQueue { name: name.clone(), endpoint: endpoint.id }) => result,
+                _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
+            }
+        }
+        .await;
+        if let Err(error) = self
+            .send(Method::DELETE, &format!("/v1/queues/{name}"), Bytes::new())
+            .await
+        {
+            eprintln!("bench: queue {name} could not be deleted, do it by hand: {error:#}");
+        }
+        result
+    }
+
+    /// Holds back the endpoint's deliveries.
+    pub(super) async fn pause(&self, endpoint: Uuid) -> Result<()> {
+        self.send(
+            Method::POST,
+            &format!("/v1/endpoints/{endpoint}/pause"),
+            Bytes::new(),
+        )
+        .await
+        .map(drop)
+    }
+
+    /// Lets the endpoint's deliveries go.
+    pub(super) async fn resume(&self, endpoint: Uuid) -> Result<()> {
+        self.send(
+            Method::POST,
+            &format!("/v1/endpoints/{endpoint}/resume"),
+            Bytes::new(),
+        )
+        .await
+        .map(drop)
+    }
+
+    async fn call(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Answer> {
+        self.send(method, path, serde_json::to_vec(body)?.into()).await
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer> {
+        let what = format!("{method} {path}");
+        let shot = self.site.shot(method, path, "application/json")?;
+        let answer = Connection::open(&self.site)
+            .await?
+            .send(&shot, body, PATIENCE)
+            .await;
+        let answer = answer.map_err(|error| error.context(what.clone()))?;
+        if answer.status.is_success() {
+            Ok(answer)
+        } else {
+            Err(refusal(&what, &answer))
+        }
+    }
+}
+
+/// The error in an answer: what its problem document says, or what it is instead.
+pub(super) fn refusal(what: &str, answer: &Answer) -> Error {
+    let Ok(problem) = serde_json::from_slice::<Problem>(&answer.body) else {
+        return anyhow!(
+            "{what}: {}, without a problem document: is this the REST API of Posthaste?",
+            answer.status
+        );
+    };
+    let fields = problem
+        .errors
+        .iter()
+        .map(|error| format!("; {}: {}", error.field, error.detail));
+    anyhow!(
+        "{what}: {}: {}{}",
+        answer.status,
+        problem.detail,
+        fields.collect::<String>()
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, StatusCode};
+
+    use super::*;
+
+    fn answer(body: &'static str) -> Answer {
+        Answer {
+            status: StatusCode::BAD_REQUEST,
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(body.as_bytes()),
+        }
+    }
+
+    #[test]
+    fn a_refusal_tells_what_the_problem_document_tells() {
+        let error = refusal(
+            "POST /v1/queues",
+            &answer(
+                r#"{"type":"/problems/invalid","title":"Invalid","status":400,"detail":"Two fields are wrong.",
+                "errors":[{"field":"name","detail":"too long"},{"field":"url","detail":"no scheme"}]}"#,
+            ),
+        );
+        assert_eq!(
+            error.to_string(),
+            "POST /v1/queues: 400 Bad Request: Two fields are wrong.; name: too long; url: no scheme"
+        );
+        assert!(
+            refusal("GET /", &answer("<html>"))
+                .to_string()
+                .contains("without a problem document")
+        );
+    }
+}

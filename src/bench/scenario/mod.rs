@@ -1,0 +1,178 @@
+//! The scenarios. One is a function that makes a queue, measures something on it, and says what it found in a [`Section`].
+
+mod backlog;
+mod bare;
+mod latency;
+mod throughput;
+
+use anyhow::Result;
+use http::Method;
+use proto::DeliverySettings;
+
+use super::{
+    api::Api,
+    args::{BenchArgs, Choice},
+    clock::Clock,
+    figure::Figure,
+    load::{Form, Load, Run},
+    payload::Bodies,
+    receiver::Receiver,
+    report::{Row, Section},
+    verify::Receipts,
+    wire::Site,
+};
+
+/// What every scenario works with.
+pub(super) struct Bench {
+    pub(super) args: BenchArgs,
+    pub(super) api: Api,
+    pub(super) bodies: Bodies,
+    pub(super) receiver: Receiver,
+    pub(super) clock: Clock,
+    /// Tells the queues of this run from those of any other.
+    pub(super) run: String,
+}
+
+/// A scenario by name.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Scenario {
+    Latency,
+    Single,
+    Batch,
+    Backlog,
+}
+
+impl Scenario {
+    /// Those that were chosen, in the order in which they run: from the server at rest to the one with a long history.
+    pub(super) fn chosen(choice: Choice) -> &'static [Self] {
+        match choice {
+            Choice::All => &[Self::Latency, Self::Single, Self::Batch, Self::Backlog],
+            Choice::Latency => &[Self::Latency],
+            Choice::Single => &[Self::Single],
+            Choice::Batch => &[Self::Batch],
+            Choice::Backlog => &[Self::Backlog],
+        }
+    }
+
+    /// Runs it.
+    pub(super) async fn run(self, bench: &Bench) -> Result<Section> {
+        match self {
+            Self::Latency => latency::run(bench).await,
+            Self::Single => throughput::single(bench).await,
+            Self::Batch => throughput::batch(bench).await,
+            Self::Backlog => backlog::run(bench).await,
+        }
+    }
+}
+
+impl Bench {
+    fn queue_name(&self, scenario: &str) -> String {
+        format!("bench-{}-{scenario}", self.run)
+    }
+
+    fn settings(&self) -> DeliverySettings {
+        DeliverySettings {
+            max_in_flight: self.args.max_in_flight,
+            ..DeliverySettings::default()
+        }
+    }
+
+    fn single_load(&self, queue: &str) -> Result<Load> {
+        let shot = self.api.site.shot(
+            Method::POST,
+            &format!("/v1/queues/{queue}/tasks"),
+            "application/json",
+        )?;
+        Ok(Load {
+            site: self.api.site.clone(),
+            shot,
+            bodies: self.bodies.single.clone(),
+            form: Form::Single,
+            connections: self.args.concurrency,
+            patience: self.args.patience.0,
+        })
+    }
+
+    /// A load of `tasks` tasks in batches, and how many requests that takes; `tasks` is rounded up to whole batches.
+    fn batch_load(&self, queue: &str, tasks: u64) -> Result<(Load, u64)> {
+        let items = u32::try_from(tasks).unwrap_or(u32::MAX).min(self.args.batch_size);
+        let path = format!("/v1/queues/{queue}/tasks/batch");
+        let load = Load {
+            site: self.api.site.clone(),
+            shot: self.api.site.shot(Method::POST, &path, "application/x-ndjson")?,
+            bodies: vec![self.bodies.batch(items)],
+            form: Form::Batch,
+            connections: self.args.batch_concurrency,
+            patience: self.args.patience.0,
+        };
+        Ok((load, tasks.div_ceil(u64::from(items))))
+    }
+
+    fn bare_load(&self) -> Result<Load> {
+        let site = Site::new(&self.receiver.url, None)?;
+        Ok(Load {
+            shot: site.shot(Method::POST, "/", "application/json")?,
+            site,
+            bodies: self.bodies.bare.clone(),
+            form: Form::Bare,
+            connections: self.args.concurrency,
+            patience: self.args.patience.0,
+        })
+    }
+
+    /// The URL that endpoints are registered with.
+    fn receiver_url(&self) -> &url::Url {
+        self.args.receiver_url.as_ref().unwrap_or(&self.receiver.url)
+    }
+}
+
+/// How requests were answered, and how soon.
+fn enqueue_rows(run: &Run) -> [Row; 2] {
+    let latency = &run.latency;
+    [
+        Row {
+            label: "enqueue latency",
+            figures: vec![
+                Figure::percentile("enqueue_p50_ms", "p50", latency, 50.0),
+                Figure::percentile("enqueue_p90_ms", "p90", latency, 90.0),
+                Figure::percentile("enqueue_p99_ms", "p99", latency, 99.0),
+                Figure::percentile("enqueue_max_ms", "max", latency, 100.0),
+            ],
+        },
+        Row {
+            label: "enqueue requests",
+            figures: vec![
+                Figure::count("requests_answered", "accepted", run.answered),
+                Figure::count("requests_turned_away", "turned away", run.turned_away),
+                Figure::count("requests_unanswered", "unanswered", run.unanswered),
+                Figure::count("items_refused", "items refused", run.refused),
+            ],
+        },
+    ]
+}
+
+/// How soon tasks arrived after the answer that accepted them, and how many did.
+fn receipt_rows(receipts: &Receipts) -> [Row; 2] {
+    let latency = &receipts.latency;
+    [
+        Row {
+            label: "answer to receipt",
+            figures: vec![
+                Figure::percentile("receipt_p50_ms", "p50", latency, 50.0),
+                Figure::percentile("receipt_p90_ms", "p90", latency, 90.0),
+                Figure::percentile("receipt_p99_ms", "p99", latency, 99.0),
+                Figure::percentile("receipt_max_ms", "max", latency, 100.0),
+            ],
+        },
+        Row {
+            label: "accepted tasks",
+            figures: vec![
+                Figure::count("arrived", "arrived", receipts.arrived),
+                Figure::count("missing", "missing", receipts.missing),
+                Figure::count("duplicates", "duplicates", receipts.duplicates),
+                // Their enqueue was committed, but its answer never came.
+                Figure::count("strangers", "strangers", receipts.strangers),
+            ],
+        },
+    ]
+}
