@@ -149,6 +149,6 @@ mod tests {
             seen[usize::from(shard_of(uuid::Uuid::from_u128(i)))] += 1;
         }
         assert!(seen.iter().all(|n| (40..200).contains(n)));
-        assert_eq!(shard_of(uuid::Uuid::from_u128(1)), 0x08);
+        assert_eq!(shard_of(uuid::Uuid::from_u128(1)), 0x7c);
     }
 }

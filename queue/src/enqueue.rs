@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     id::{self, DeliveryId, EndpointId, QueueId, TaskId},
     listen,
+    load::TEST_PRIORITY,
     task::{Checked, Content, DEFAULT_PRIORITY},
 };
 
@@ -312,8 +313,11 @@ impl Planner<'_> {
             // Deleted between the look-up and now: stored, and sent nowhere.
             (Target::Matching, None) => vec![],
         };
-        let purpose = if unit.target == Target::Matching { Purpose::Live } else { Purpose::Test };
-        self.rows.add(id, unit.queue.id, checked, &endpoints, purpose);
+        let (purpose, priority) = match unit.target {
+            Target::Matching => (Purpose::Live, checked.task.priority.unwrap_or(DEFAULT_PRIORITY)),
+            Target::Test(_) => (Purpose::Test, TEST_PRIORITY),
+        };
+        self.rows.add(id, unit.queue.id, checked, &endpoints, purpose, priority);
         (id, row)
     }
 }
@@ -342,7 +346,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, id: TaskId, queue: QueueId, checked: &Checked, endpoints: &[EndpointId], purpose: Purpose) {
+    fn add(&mut self, id: TaskId, queue: QueueId, checked: &Checked, endpoints: &[EndpointId], purpose: Purpose, priority: u8) {
         let Checked { task, due_at, fingerprint } = checked;
         self.delivery_rows.extend(endpoints.iter().map(|_| self.ids.len()));
         self.delivery_endpoints.extend(endpoints);
@@ -353,7 +357,7 @@ impl Rows {
         self.content_types.push(task.content_type.clone());
         self.payloads.push(task.payload.clone());
         self.headers.push((!task.headers.is_empty()).then(|| Json(task.headers.clone())));
-        self.priorities.push(i16::from(task.priority.unwrap_or(DEFAULT_PRIORITY)));
+        self.priorities.push(i16::from(priority));
         self.due.push(*due_at);
         self.expires.push(task.expires_at);
         self.retries.push(task.retry.clone().map(Json));

@@ -10,12 +10,15 @@ use crate::{
     db::Queue,
     delivery::{Delivery, Purpose},
     error::{Error, Result},
-    id::{DeliveryId, EndpointId, TaskId},
+    id::{DeliveryId, EndpointId, QueueId, TaskId},
     task::{Content, DEFAULT_PRIORITY},
 };
 
-/// How many priorities there are.
-pub const PRIORITIES: usize = 10;
+/// How many priorities a lane reads: those of tasks, 0 to 9, and [`TEST_PRIORITY`].
+pub const PRIORITIES: usize = 11;
+
+/// The priority of test-sends, beyond every task's: a lane that is paused reads nothing else.
+pub const TEST_PRIORITY: u8 = 10;
 
 /// Where a lane's reading has come to, for each priority: the due time and id of the last row read.
 ///
@@ -44,6 +47,8 @@ pub struct PageRequest {
     pub cursor: Cursor,
     /// Most rows of each priority.
     pub limit: u32,
+    /// Only test-sends: the endpoint is paused or disabled.
+    pub tests_only: bool,
 }
 
 /// A delivery that is due, before its task is read.
@@ -53,6 +58,8 @@ pub struct Due {
     pub id: DeliveryId,
     /// Its task.
     pub task_id: TaskId,
+    /// Its queue.
+    pub queue_id: QueueId,
     /// Its endpoint.
     pub endpoint_id: EndpointId,
     /// When it was due.
@@ -75,7 +82,8 @@ impl Queue {
         let (mut endpoints, mut priorities, mut limits) = (vec![], vec![], vec![]);
         let (mut after_due, mut after_id) = (vec![], vec![]);
         for page in pages {
-            for priority in (0..PRIORITIES).rev() {
+            let lowest = if page.tests_only { usize::from(TEST_PRIORITY) } else { 0 };
+            for priority in (lowest..PRIORITIES).rev() {
                 let (due, id) = page.cursor.0[priority].unwrap_or((DateTime::UNIX_EPOCH, DeliveryId::nil()));
                 endpoints.push(page.endpoint_id);
                 priorities.push(i16::try_from(priority).unwrap_or(0));
@@ -86,7 +94,7 @@ impl Queue {
         }
         let rows = sqlx::query!(
             r#"-- due
-            SELECT d.id, d.task_id, d.endpoint_id, d.due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose
+            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose
             FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::uuid[])
                 AS page (endpoint_id, priority, most, after_due, after_id)
             CROSS JOIN LATERAL (
@@ -110,6 +118,7 @@ impl Queue {
                 Ok(Due {
                     id: row.id,
                     task_id: row.task_id,
+                    queue_id: row.queue_id,
                     endpoint_id: row.endpoint_id,
                     due_at: row.due_at,
                     expires_at: row.expires_at,
@@ -201,7 +210,7 @@ impl Queue {
         let rows = sqlx::query!(
             r#"-- next due
             SELECT e.id AS "endpoint_id!", min(d.due_at) AS "due_at!"
-            FROM unnest($1::uuid[]) AS e (id) CROSS JOIN generate_series(0, 9) AS p (priority)
+            FROM unnest($1::uuid[]) AS e (id) CROSS JOIN generate_series(0, 10) AS p (priority)
             CROSS JOIN LATERAL (
                 SELECT due_at FROM deliveries
                 WHERE endpoint_id = e.id AND priority = p.priority::smallint AND due_at > $2

@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use crate::{db::Queue, endpoint::SHARDS, error::Result};
 
-/// A node's id: new at each start.
+/// A node's id. Two live processes never share one; a process that is started again may use its old one, and then has its old shards back
+/// at once.
 pub type NodeId = Uuid;
 
 /// What a node knows after it has renewed.
@@ -84,8 +85,11 @@ impl Queue {
         Ok(())
     }
 
-    /// Takes this node off the list, after it has released its shards.
-    pub async fn leave(&self, node: NodeId) -> Result<()> {
+    /// Gives up every shard and takes this node off the list: nothing of it is in flight any more.
+    pub async fn release_all(&self, node: NodeId) -> Result<()> {
+        sqlx::query!("-- release all\nUPDATE shards SET node_id = NULL, leased_until = NULL WHERE node_id = $1", node)
+            .execute(&self.inner.hot)
+            .await?;
         sqlx::query!("-- leave\nDELETE FROM nodes WHERE id = $1", node).execute(&self.inner.hot).await?;
         Ok(())
     }

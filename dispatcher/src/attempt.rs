@@ -1,0 +1,157 @@
+//! One attempt of a delivery: the request is made and signed, pushed, and what came of it is judged.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
+use queue::{
+    Delivery,
+    endpoint::Endpoint,
+    finish::{Finished, Request},
+    id::AttemptId,
+    settings::resolve_retry,
+    signature::{self, Signer},
+    verdict::{self, Case, Judgement, LaneOrder, Verdict},
+};
+
+use crate::push;
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const QUEUE: HeaderName = HeaderName::from_static("posthaste-queue");
+const TYPE: HeaderName = HeaderName::from_static("posthaste-type");
+const ATTEMPT: HeaderName = HeaderName::from_static("posthaste-attempt");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// An endpoint made ready for pushing: what is the same for all its requests is made once.
+#[derive(Debug)]
+pub(crate) struct Target {
+    pub(crate) endpoint: Arc<Endpoint>,
+    uri: Uri,
+    headers: HeaderMap,
+}
+
+impl Target {
+    /// `None` if the URL is none that HTTP can send to: then it was changed by hand in the database.
+    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Option<Self> {
+        let uri = endpoint.url.as_str().parse().ok()?;
+        let mut headers = HeaderMap::with_capacity(16);
+        add(&mut headers, &endpoint.headers);
+        headers.insert(QUEUE, HeaderValue::from_str(&endpoint.queue).ok()?);
+        Some(Self { endpoint, uri, headers })
+    }
+
+    /// The request of one attempt. The task's own headers come first, so that none of them can stand in the place of ours.
+    fn request(&self, delivery: &Delivery, id: AttemptId, number: u32, now: DateTime<Utc>) -> push::Request {
+        let content = &delivery.content;
+        let mut headers = self.headers.clone();
+        add(&mut headers, &content.headers);
+        let webhook_id = content.id.to_string();
+        let timestamp = now.timestamp().to_string();
+        let signature = self.sign(&webhook_id, &timestamp, &content.payload, now);
+        let mut set = |name: HeaderName, value: &str| {
+            // Every value here is made of ASCII by us, or was checked when it was accepted.
+            if let Ok(value) = HeaderValue::from_str(value) {
+                headers.insert(name, value);
+            }
+        };
+        set(header::CONTENT_TYPE, &content.content_type);
+        set(WEBHOOK_ID, &webhook_id);
+        set(WEBHOOK_TIMESTAMP, &timestamp);
+        set(WEBHOOK_SIGNATURE, &signature);
+        if !content.kind.is_empty() {
+            set(TYPE, &content.kind);
+        }
+        set(TRACEPARENT, &traceparent(content.id, id));
+        headers.insert(ATTEMPT, HeaderValue::from(number));
+        push::Request {
+            url: self.uri.clone(),
+            headers,
+            body: content.payload.clone(),
+            timeout: self.endpoint.settings.timeout,
+            connect_timeout: self.endpoint.settings.connect_timeout,
+        }
+    }
+
+    fn sign(&self, id: &str, timestamp: &str, body: &[u8], now: DateTime<Utc>) -> String {
+        match self.endpoint.signers.as_slice() {
+            [(only, None)] => signature::header(std::slice::from_ref(only), id, timestamp, body),
+            all => {
+                let valid = all.iter().filter(|(_, ends)| ends.is_none_or(|ends| ends > now));
+                let valid: Vec<Signer> = valid.map(|(signer, _)| signer.clone()).collect();
+                signature::header(&valid, id, timestamp, body)
+            }
+        }
+    }
+}
+
+/// W3C Trace Context: the trace is the task (its id has 16 bytes, as a trace's has), the span is the attempt; not sampled.
+fn traceparent(task: queue::id::TaskId, attempt: AttemptId) -> String {
+    format!("00-{}-{:016x}-00", task.simple(), attempt.as_u64_pair().1)
+}
+
+fn add(headers: &mut HeaderMap, more: &std::collections::BTreeMap<String, String>) {
+    for (name, value) in more {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// What came of a delivery's turn, and what it asks of its lane.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) finished: Finished,
+    pub(crate) lane: LaneOrder,
+}
+
+/// Gives a delivery its turn: one request, unless it has expired.
+pub(crate) async fn attempt(
+    client: &push::Client,
+    target: &Target,
+    delivery: Delivery,
+    id: AttemptId,
+    clock: fn() -> DateTime<Utc>,
+    chance: f64,
+) -> Turn {
+    let begun = clock();
+    if delivery.expires_at.is_some_and(|end| end <= begun) {
+        return given_up(delivery, id, "it expired before it could be sent", begun);
+    }
+    let number = delivery.attempts + 1;
+    let request = target.request(&delivery, id, number, begun);
+    let (outcome, mut timing) = client.push(request, clock).await;
+    timing.wait_us = micros((begun - delivery.due_at).to_std().unwrap_or_default());
+    let ended_at = clock();
+    let settings = &target.endpoint.settings;
+    let own = delivery.content.retry.as_ref().map(resolve_retry);
+    let case = Case {
+        retry: own.as_ref().unwrap_or(&settings.retry),
+        retry_client_errors: settings.retry_client_errors,
+        made: number,
+        expires_at: delivery.expires_at,
+        now: ended_at,
+        chance,
+    };
+    let mut judged = verdict::judge(&outcome, case);
+    if delivery.purpose == queue::Purpose::Test && matches!(judged.verdict, Verdict::Retry { .. }) {
+        judged.verdict = Verdict::Dead;
+        judged.reason.push_str("; a test-send is not repeated");
+    }
+    let Judgement { verdict, reason, lane } = judged;
+    let url = target.endpoint.url.as_str().to_owned();
+    let request = Some(Request { url, outcome, timing });
+    Turn { finished: Finished { delivery, id, verdict, reason, request, ended_at }, lane }
+}
+
+/// A delivery that gets no request.
+pub(crate) fn given_up(delivery: Delivery, id: AttemptId, reason: &str, now: DateTime<Utc>) -> Turn {
+    let reason = reason.to_owned();
+    let finished = Finished { delivery, id, verdict: Verdict::Dead, reason, request: None, ended_at: now };
+    Turn { finished, lane: LaneOrder::Carry }
+}
+
+fn micros(duration: Duration) -> u32 {
+    u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}

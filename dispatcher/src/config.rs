@@ -1,0 +1,58 @@
+//! What can be set of the dispatcher, with the reason for each default.
+
+use std::time::Duration;
+
+use crate::push;
+
+/// Settings of a [`crate::Dispatcher`].
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The client that makes the requests.
+    pub push: push::Config,
+    /// Requests in flight on this node at once, their unwritten results included: bounds sockets, and the memory that
+    /// results take while the database is away.
+    pub max_in_flight: usize,
+    /// Deliveries that one lane holds ready: enough to bridge the reading of the next page at full speed.
+    pub lane_deliveries: usize,
+    /// Bytes that one lane holds ready, so that large payloads of one endpoint do not crowd out the others.
+    pub lane_bytes: usize,
+    /// Bytes that all lanes together hold ready or in flight. Beyond it a lane reads one delivery at a time; beyond
+    /// twice as much, none.
+    pub buffer_bytes: usize,
+    /// How long a shard's lease lasts: how long the endpoints of a crashed node wait.
+    pub lease_ttl: Duration,
+    /// How often leases are renewed: two renewals may fail before one runs out.
+    pub lease_renew: Duration,
+    /// How long a shutdown waits for requests in flight: the default timeout of an attempt and something.
+    pub drain_timeout: Duration,
+    /// How often this node looks for deliveries that nobody told it of: after a lost notification, or a commit whose
+    /// answer was lost.
+    pub look_interval: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            push: push::Config::default(),
+            max_in_flight: 4_096,
+            lane_deliveries: 2_000,
+            lane_bytes: 4 << 20,
+            buffer_bytes: 64 << 20,
+            lease_ttl: Duration::from_secs(10),
+            lease_renew: Duration::from_secs(3),
+            drain_timeout: Duration::from_secs(35),
+            look_interval: Duration::from_secs(30),
+        }
+    }
+}
+
+/// Results of one statement, and their bytes: as for enqueues, more is no faster, only later.
+pub(crate) const RESULTS: usize = 1_000;
+pub(crate) const RESULT_BYTES: usize = 4 << 20;
+
+/// Group commits of results under way at once.
+pub(crate) const RESULT_WRITERS: usize = 2;
+
+/// Pages read at once, and lanes of one page: ten thousand lanes are served in some hundred statements.
+pub(crate) const PAGERS: usize = 2;
+pub(crate) const LANES_A_PAGE: usize = 64;

@@ -1,0 +1,365 @@
+//! A lane: the in-memory side of one endpoint. A plain state machine, fed with time as an argument; it does nothing itself.
+//!
+//! It knows every delivery that is in memory, be it ready, in flight, or waiting for its result to be committed: what is read from the
+//! database and already known is passed over, and so nothing is claimed there.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use queue::{
+    Delivery, Purpose,
+    delivery::weight,
+    id::DeliveryId,
+    load::{Cursor, Due, PRIORITIES, TEST_PRIORITY},
+};
+
+/// How much waiting a step of priority is worth. So the lowest priority waits at most 9 times as long more than the highest.
+const STEP: Duration = Duration::from_secs(30);
+
+/// What bounds a lane's memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// Deliveries held ready.
+    pub(crate) deliveries: usize,
+    /// Their bytes.
+    pub(crate) bytes: usize,
+}
+
+/// The state of one lane.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    ready: [VecDeque<Delivery>; PRIORITIES],
+    ready_count: usize,
+    ready_bytes: usize,
+    known: HashSet<DeliveryId>,
+    in_flight: u32,
+    max_in_flight: u32,
+    open: bool,
+    hold_until: Option<DateTime<Utc>>,
+    backlog: Backlog,
+    next_due: Option<DateTime<Utc>>,
+}
+
+/// What the database holds for the lane beyond what is in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Backlog {
+    /// Nothing that is due.
+    None,
+    /// Something, perhaps; to be read from the cursor on.
+    Waiting(Cursor),
+    /// A page is being read. `missed`: meanwhile something was committed that the page may not have.
+    Reading { from: Cursor, missed: bool },
+}
+
+/// What a lane says when asked for a delivery to push.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Take {
+    /// This one. It counts as in flight.
+    Push(Delivery),
+    /// None before then.
+    NotBefore(DateTime<Utc>),
+    /// None, until something happens.
+    Nothing,
+}
+
+/// What a lane wants to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Want {
+    pub(crate) cursor: Cursor,
+    pub(crate) rows: u32,
+    pub(crate) tests_only: bool,
+}
+
+/// What a page brought, sifted.
+#[derive(Debug)]
+pub(crate) struct Sifted {
+    /// To be loaded; given back by [`Lane::loaded`].
+    pub(crate) take: Vec<Due>,
+    cursor: Cursor,
+    at_end: bool,
+}
+
+impl Lane {
+    pub(crate) fn new(max_in_flight: u32, open: bool) -> Self {
+        Self {
+            ready: Default::default(),
+            ready_count: 0,
+            ready_bytes: 0,
+            known: HashSet::new(),
+            in_flight: 0,
+            max_in_flight,
+            open,
+            hold_until: None,
+            backlog: Backlog::None,
+            next_due: None,
+        }
+    }
+
+    /// Takes over what was changed of the endpoint. What a paused lane held ready stays ready.
+    pub(crate) fn configure(&mut self, max_in_flight: u32, open: bool) {
+        let opened = open && !self.open;
+        self.max_in_flight = max_in_flight;
+        self.open = open;
+        if opened {
+            // While it was paused only test-sends were read.
+            self.hold_until = None;
+            self.look();
+        }
+    }
+
+    /// A delivery that was committed just now. `false`: it stays in the database, to be read when its turn comes.
+    pub(crate) fn offer(&mut self, delivery: &Delivery, now: DateTime<Utc>, limits: Limits) -> bool {
+        if delivery.due_at > now {
+            self.due_later(delivery.due_at);
+            return false;
+        }
+        if delivery.purpose == Purpose::Test {
+            return self.admit(delivery.clone());
+        }
+        let fits = self.open && self.has_room(limits, delivery.weight());
+        match &mut self.backlog {
+            Backlog::None if fits => self.admit(delivery.clone()),
+            Backlog::None => {
+                self.backlog = Backlog::Waiting(Cursor::START);
+                false
+            }
+            Backlog::Waiting(_) => false,
+            Backlog::Reading { missed, .. } => {
+                *missed = true;
+                false
+            }
+        }
+    }
+
+    fn admit(&mut self, delivery: Delivery) -> bool {
+        if !self.known.insert(delivery.id) {
+            return false;
+        }
+        self.ready_count += 1;
+        self.ready_bytes += delivery.weight();
+        self.ready[usize::from(delivery.priority).min(PRIORITIES - 1)].push_back(delivery);
+        true
+    }
+
+    fn has_room(&self, limits: Limits, bytes: usize) -> bool {
+        self.ready_count < limits.deliveries && (self.ready_bytes + bytes <= limits.bytes || self.ready_count == 0)
+    }
+
+    /// The next delivery to push, if there is one and the lane may.
+    pub(crate) fn take(&mut self, now: DateTime<Utc>, share: u32) -> Take {
+        if let Some(test) = self.ready[usize::from(TEST_PRIORITY)].pop_front() {
+            return self.launch(test);
+        }
+        if !self.open || self.ready_count == 0 || self.in_flight >= self.max_in_flight.min(share) {
+            return Take::Nothing;
+        }
+        if let Some(until) = self.hold_until {
+            if until > now {
+                return Take::NotBefore(until);
+            }
+            self.hold_until = None;
+        }
+        // The one that has waited longest, each step of priority counting as so much more waiting.
+        let rank = |priority: usize, due: DateTime<Utc>| due - STEP * u32::try_from(priority).unwrap_or(0);
+        let next = (0..PRIORITIES)
+            .filter_map(|priority| Some((rank(priority, self.ready[priority].front()?.due_at), priority)))
+            .min_by_key(|(rank, priority)| (*rank, std::cmp::Reverse(*priority)));
+        match next.and_then(|(_, priority)| self.ready[priority].pop_front()) {
+            Some(delivery) => self.launch(delivery),
+            None => Take::Nothing,
+        }
+    }
+
+    fn launch(&mut self, delivery: Delivery) -> Take {
+        self.ready_count -= 1;
+        self.ready_bytes -= delivery.weight();
+        self.in_flight += 1;
+        Take::Push(delivery)
+    }
+
+    /// Whether there is something ready that more permits would let go.
+    pub(crate) fn is_hungry(&self, now: DateTime<Utc>) -> bool {
+        self.ready_count > 0
+            && self.open
+            && self.in_flight < self.max_in_flight
+            && self.hold_until.is_none_or(|until| until <= now)
+    }
+
+    /// A request has ended, whatever came of it.
+    pub(crate) fn landed(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// The result is committed; `again_at` if it is due again.
+    pub(crate) fn settled(&mut self, delivery: DeliveryId, again_at: Option<DateTime<Utc>>) {
+        self.known.remove(&delivery);
+        if let Some(at) = again_at {
+            self.due_later(at);
+        }
+    }
+
+    /// The endpoint asked for nothing to be sent before then.
+    pub(crate) fn hold(&mut self, until: DateTime<Utc>) {
+        self.hold_until = self.hold_until.max(Some(until));
+    }
+
+    fn due_later(&mut self, at: DateTime<Utc>) {
+        self.next_due = Some(self.next_due.map_or(at, |next| next.min(at)));
+    }
+
+    /// When the lane must be looked at again although nothing happens.
+    pub(crate) fn wake_at(&self) -> Option<DateTime<Utc>> {
+        let hold = self.hold_until.filter(|_| self.ready_count > 0);
+        match (self.next_due, hold) {
+            (Some(due), Some(hold)) => Some(due.min(hold)),
+            (due, hold) => due.or(hold),
+        }
+    }
+
+    /// Time has passed: what has come due is to be read.
+    pub(crate) fn wake(&mut self, now: DateTime<Utc>) {
+        if self.next_due.is_some_and(|due| due <= now) {
+            self.next_due = None;
+            self.look();
+        }
+    }
+
+    /// The database may hold something due that the lane does not know of.
+    pub(crate) fn look(&mut self) {
+        match &mut self.backlog {
+            Backlog::None => self.backlog = Backlog::Waiting(Cursor::START),
+            // A late row can lie behind the cursor; the lane begins from the start again when it has come to the end.
+            Backlog::Waiting(_) => {}
+            Backlog::Reading { missed, .. } => *missed = true,
+        }
+    }
+
+    /// Something is due at `at`, says the database.
+    pub(crate) fn learn(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) {
+        if at <= now { self.look() } else { self.due_later(at) }
+    }
+
+    /// What the lane wants to read now, if it does. From then on it counts as reading, until [`Self::loaded`] or [`Self::unread`].
+    pub(crate) fn want(&mut self, limits: Limits) -> Option<Want> {
+        let Backlog::Waiting(cursor) = self.backlog else { return None };
+        let room = limits.deliveries.saturating_sub(self.ready_count);
+        // Half empty: each reading has a price of its own.
+        if self.open && (room * 2 < limits.deliveries || self.ready_bytes * 2 > limits.bytes) {
+            return None;
+        }
+        self.backlog = Backlog::Reading { from: cursor, missed: false };
+        // From the start on, what is known comes first and is passed over.
+        let known = if cursor == Cursor::START { self.known.len() } else { 0 };
+        let rows = u32::try_from(room + known).unwrap_or(u32::MAX).max(1);
+        Some(Want { cursor, rows, tests_only: !self.open })
+    }
+
+    /// The page could not be read; it is wanted still.
+    pub(crate) fn unread(&mut self) {
+        if let Backlog::Reading { from, .. } = self.backlog {
+            self.backlog = Backlog::Waiting(from);
+        }
+    }
+
+    /// Chooses from the rows of a page, read with `want`, what there is room for, oldest first in each priority.
+    pub(crate) fn sift(&self, want: Want, mut rows: Vec<Due>, limits: Limits) -> Sifted {
+        rows.sort_unstable_by_key(|row| (row.due_at, row.id));
+        let mut counts = [0u32; PRIORITIES];
+        for row in &rows {
+            counts[usize::from(row.priority).min(PRIORITIES - 1)] += 1;
+        }
+        let mut at_end = counts.iter().all(|count| *count < want.rows);
+        let (mut take, mut cursor) = (vec![], want.cursor);
+        let (mut count, mut bytes) = (self.ready_count, self.ready_bytes);
+        // Once one does not fit, no later one of its priority may go before it.
+        let mut full = [false; PRIORITIES];
+        for row in rows {
+            let priority = usize::from(row.priority).min(PRIORITIES - 1);
+            if full[priority] {
+                continue;
+            }
+            if !self.known.contains(&row.id) {
+                let size = weight(row.size);
+                let is_test = row.purpose == Purpose::Test;
+                if !is_test && (count >= limits.deliveries || (bytes + size > limits.bytes && count > 0)) {
+                    full[priority] = true;
+                    at_end = false;
+                    continue;
+                }
+                count += 1;
+                bytes += size;
+                cursor.pass(&row);
+                take.push(row);
+            } else {
+                cursor.pass(&row);
+            }
+        }
+        Sifted { take, cursor, at_end }
+    }
+
+    /// The page's deliveries, loaded. Returns the bytes of those that were new to the lane.
+    pub(crate) fn loaded(&mut self, sifted: &Sifted, deliveries: Vec<Delivery>) -> usize {
+        let before = self.ready_bytes;
+        for delivery in deliveries {
+            self.admit(delivery);
+        }
+        let grown = self.ready_bytes - before;
+        if let Backlog::Reading { from, missed } = self.backlog {
+            self.backlog = if !sifted.at_end {
+                Backlog::Waiting(sifted.cursor)
+            } else if from == Cursor::START && !missed {
+                Backlog::None
+            } else {
+                // At the end; once more from the start, for what was committed late.
+                Backlog::Waiting(Cursor::START)
+            };
+        }
+        grown
+    }
+
+    /// Whether everything due is in memory: then it is worth asking what is due next.
+    pub(crate) fn is_read(&self) -> bool {
+        self.backlog == Backlog::None
+    }
+
+    /// Forgets a delivery that was cancelled, if its request is not out already. Returns its bytes.
+    pub(crate) fn withdraw(&mut self, delivery: DeliveryId) -> Option<usize> {
+        if !self.known.contains(&delivery) {
+            return None;
+        }
+        for ready in &mut self.ready {
+            if let Some(at) = ready.iter().position(|waiting| waiting.id == delivery) {
+                let bytes = ready.remove(at)?.weight();
+                self.ready_count -= 1;
+                self.ready_bytes -= bytes;
+                self.known.remove(&delivery);
+                return Some(bytes);
+            }
+        }
+        None
+    }
+
+    /// Forgets everything that is ready, to be read anew. Returns the bytes.
+    pub(crate) fn reset(&mut self) -> usize {
+        for delivery in self.ready.iter_mut().flat_map(std::mem::take) {
+            self.known.remove(&delivery.id);
+        }
+        self.ready_count = 0;
+        self.look();
+        if let Backlog::Waiting(cursor) = &mut self.backlog {
+            *cursor = Cursor::START;
+        }
+        std::mem::take(&mut self.ready_bytes)
+    }
+
+    /// Whether nothing is in flight and every result is committed.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.in_flight == 0 && self.known.len() == self.ready_count
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,416 @@
+//! All lanes of this node, and what moves them on: offers, permits, results, pages, changes.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use arc_swap::ArcSwapOption;
+use parking_lot::{Mutex, RwLock};
+use queue::{
+    Delivery, Queue, Result,
+    endpoint::{Endpoint, shard_of},
+    finish::Finished,
+    id::{DeliveryId, EndpointId},
+    verdict::{LaneOrder, Verdict},
+};
+use rand::{RngExt, SeedableRng, rngs::SmallRng};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{
+    Config,
+    attempt::{self, Target, Turn},
+    clock,
+    lane::{Lane, Limits, Take},
+    permits::Permits,
+    push,
+    results::Results,
+    shards::Shards,
+    wakes::Wakes,
+};
+
+/// One endpoint's lane, with what surrounds its state.
+pub(crate) struct Entry {
+    pub(crate) id: EndpointId,
+    /// Where to push; `None` once the endpoint is gone.
+    target: ArcSwapOption<Target>,
+    pub(crate) lane: Mutex<Lane>,
+    /// In line for a permit, or for a page: a lane stands in each line once.
+    awaits_permit: AtomicBool,
+    awaits_page: AtomicBool,
+}
+
+/// All lanes, and what they share.
+pub(crate) struct Lanes {
+    pub(crate) queue: Queue,
+    pub(crate) shards: Arc<Shards>,
+    pub(crate) wakes: Wakes,
+    pub(crate) config: Config,
+    entries: RwLock<HashMap<EndpointId, Arc<Entry>>>,
+    client: push::Client,
+    results: Results,
+    permits: Permits,
+    line: Mutex<VecDeque<Arc<Entry>>>,
+    pages: Mutex<VecDeque<Arc<Entry>>>,
+    pub(crate) pages_wanted: Notify,
+    /// Bytes of all deliveries that are ready or in flight.
+    bytes: AtomicUsize,
+    closed: AtomicBool,
+}
+
+/// How many lanes in line for a permit are asked when one comes free, before it is left for later.
+const ASKED: usize = 8;
+
+impl Lanes {
+    pub(crate) fn new(queue: Queue, client: push::Client, config: Config, shards: Arc<Shards>, results: Results) -> Self {
+        Self {
+            queue,
+            shards,
+            wakes: Wakes::default(),
+            entries: RwLock::default(),
+            client,
+            results,
+            permits: Permits::new(config.max_in_flight),
+            line: Mutex::default(),
+            pages: Mutex::default(),
+            pages_wanted: Notify::new(),
+            bytes: AtomicUsize::new(0),
+            closed: AtomicBool::new(false),
+            config,
+        }
+    }
+
+    /// Nothing is begun from now on.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.permits.taken()
+    }
+
+    fn may_push(&self, shard: u8) -> bool {
+        !self.closed.load(Ordering::Acquire) && self.shards.owns(shard)
+    }
+
+    /// What bounds a lane at this moment: less when all lanes together hold much.
+    pub(crate) fn limits(&self) -> Limits {
+        let Config { lane_deliveries, lane_bytes, buffer_bytes, .. } = self.config;
+        match self.bytes.load(Ordering::Relaxed) {
+            used if used < buffer_bytes => Limits { deliveries: lane_deliveries, bytes: lane_bytes },
+            used if used < buffer_bytes.saturating_mul(2) => Limits { deliveries: 1, bytes: lane_bytes },
+            _ => Limits { deliveries: 0, bytes: 0 },
+        }
+    }
+
+    /// The lane of an endpoint of this node's shards; made when first asked for. `None` if the endpoint is unknown or another node's.
+    pub(crate) fn entry(&self, id: EndpointId) -> Option<Arc<Entry>> {
+        if let Some(entry) = self.entries.read().get(&id) {
+            return Some(entry.clone());
+        }
+        if !self.shards.owns(shard_of(id)) {
+            return None;
+        }
+        let endpoint = self.queue.catalog().snapshot().endpoints.get(&id)?.clone();
+        let lane = Lane::new(endpoint.settings.max_in_flight, endpoint.is_open());
+        let entry = Entry {
+            id,
+            target: ArcSwapOption::new(target(endpoint)),
+            lane: Mutex::new(lane),
+            awaits_permit: AtomicBool::new(false),
+            awaits_page: AtomicBool::new(false),
+        };
+        Some(self.entries.write().entry(id).or_insert_with(|| Arc::new(entry)).clone())
+    }
+
+    fn all(&self) -> Vec<Arc<Entry>> {
+        self.entries.read().values().cloned().collect()
+    }
+
+    /// Deliveries that were committed just now.
+    pub(crate) fn offer(self: &Arc<Self>, deliveries: Vec<Delivery>) {
+        let (now, limits) = (clock(), self.limits());
+        let mut touched: Vec<Arc<Entry>> = Vec::new();
+        for delivery in deliveries {
+            let last = touched.last().filter(|entry| entry.id == delivery.endpoint_id).cloned();
+            let Some(entry) = last.or_else(|| self.entry(delivery.endpoint_id)) else { continue };
+            if entry.lane.lock().offer(&delivery, now, limits) {
+                self.bytes.fetch_add(delivery.weight(), Ordering::Relaxed);
+            }
+            if touched.last().is_none_or(|last| last.id != entry.id) {
+                touched.push(entry);
+            }
+        }
+        touched.iter().for_each(|entry| self.move_on(entry));
+    }
+
+    /// Deliveries that are no more.
+    pub(crate) fn withdraw(&self, deliveries: &[(EndpointId, DeliveryId)]) {
+        for (endpoint, delivery) in deliveries {
+            let entry = self.entries.read().get(endpoint).cloned();
+            if let Some(bytes) = entry.and_then(|entry| entry.lane.lock().withdraw(*delivery)) {
+                self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Lets lanes read anew what they hold ready.
+    pub(crate) fn reset(self: &Arc<Self>, endpoints: &[EndpointId]) {
+        for id in endpoints {
+            let Some(entry) = self.entries.read().get(id).cloned() else { continue };
+            let bytes = entry.lane.lock().reset();
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.move_on(&entry);
+        }
+    }
+
+    /// Finds the endpoints of this node's shards that have deliveries, and lets their lanes know.
+    pub(crate) async fn discover(self: &Arc<Self>, wanted: impl Fn(u8) -> bool) -> Result<()> {
+        let shards: Vec<u8> = self.shards.owned().into_iter().filter(|shard| wanted(*shard)).collect();
+        if shards.is_empty() {
+            return Ok(());
+        }
+        let found = self.queue.discover(&shards).await?;
+        let now = clock();
+        for (endpoint, due) in found {
+            if let Some(entry) = self.entry(endpoint) {
+                entry.lane.lock().learn(due, now);
+                self.move_on(&entry);
+            }
+        }
+        Ok(())
+    }
+
+    /// After a failed search: every lane that is known looks for itself.
+    pub(crate) fn look_later(self: &Arc<Self>) {
+        for entry in self.all() {
+            entry.lane.lock().look();
+            self.move_on(&entry);
+        }
+    }
+
+    /// Does whatever the lane can do now: pushes, reads, or waits for its time.
+    pub(crate) fn move_on(self: &Arc<Self>, entry: &Arc<Entry>) {
+        while self.begin(entry) {}
+        self.want_page(entry);
+        self.arm(entry);
+    }
+
+    fn arm(&self, entry: &Arc<Entry>) {
+        if let Some(at) = entry.lane.lock().wake_at() {
+            self.wakes.arm(at, entry.id);
+        }
+    }
+
+    fn want_page(&self, entry: &Arc<Entry>) {
+        if self.may_push(shard_of(entry.id)) && !entry.awaits_page.swap(true, Ordering::AcqRel) {
+            self.pages.lock().push_back(entry.clone());
+            self.pages_wanted.notify_one();
+        }
+    }
+
+    /// The lanes whose turn it is to read, at most `most`.
+    pub(crate) fn pages(&self, most: usize) -> Vec<Arc<Entry>> {
+        let mut pages = self.pages.lock();
+        let count = pages.len().min(most);
+        let next: Vec<_> = pages.drain(..count).collect();
+        next.iter().for_each(|entry| entry.awaits_page.store(false, Ordering::Release));
+        next
+    }
+
+    /// What a page brought is in the lane.
+    pub(crate) fn grew(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Begins one push of this lane, if the lane has one and a permit is free. Whether there may be more to begin.
+    fn begin(self: &Arc<Self>, entry: &Arc<Entry>) -> bool {
+        match self.next(entry) {
+            Some((delivery, target)) => {
+                tokio::spawn(self.clone().work(entry.clone(), delivery, target));
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn next(&self, entry: &Arc<Entry>) -> Option<(Delivery, Arc<Target>)> {
+        if !self.may_push(shard_of(entry.id)) {
+            return None;
+        }
+        let target = entry.target.load_full()?;
+        if !self.permits.take() {
+            self.stand_in_line(entry);
+            return None;
+        }
+        let now = clock();
+        let mut lane = entry.lane.lock();
+        match lane.take(now, self.permits.share()) {
+            Take::Push(delivery) => Some((delivery, target)),
+            Take::NotBefore(_) => {
+                self.permits.give();
+                None
+            }
+            Take::Nothing => {
+                self.permits.give();
+                if lane.is_hungry(now) {
+                    self.stand_in_line(entry);
+                }
+                None
+            }
+        }
+    }
+
+    fn stand_in_line(&self, entry: &Arc<Entry>) {
+        if !entry.awaits_permit.swap(true, Ordering::AcqRel) {
+            self.line.lock().push_back(entry.clone());
+        }
+    }
+
+    /// Pushes one delivery, and then the lane's next ones as long as nobody else waits for a permit.
+    async fn work(self: Arc<Self>, entry: Arc<Entry>, delivery: Delivery, target: Arc<Target>) {
+        let mut next = Some((delivery, target));
+        while let Some((delivery, target)) = next.take() {
+            let weight = delivery.weight();
+            let (id, chance) = (self.queue.mint(clock()), chance());
+            let Turn { finished, lane } = attempt::attempt(&self.client, &target, delivery, id, clock, chance).await;
+            self.bytes.fetch_sub(weight, Ordering::Relaxed);
+            {
+                let mut state = entry.lane.lock();
+                state.landed();
+                if let LaneOrder::HoldUntil(until) = lane {
+                    state.hold(until);
+                }
+            }
+            if lane == LaneOrder::Disable {
+                self.disable(&entry, &finished);
+            }
+            self.results.send(finished);
+            if self.line.lock().is_empty() {
+                next = self.next(&entry);
+            } else if entry.lane.lock().is_hungry(clock()) {
+                self.stand_in_line(&entry);
+            }
+        }
+        self.want_page(&entry);
+        self.arm(&entry);
+    }
+
+    /// The endpoint wants no more: the lane stops at once, and the catalog learns of it.
+    fn disable(self: &Arc<Self>, entry: &Arc<Entry>, finished: &Finished) {
+        let most = entry.target.load().as_ref().map_or(1, |target| target.endpoint.settings.max_in_flight);
+        entry.lane.lock().configure(most, false);
+        let (lanes, id, reason) = (self.clone(), entry.id, finished.reason.clone());
+        tokio::spawn(async move {
+            match lanes.queue.disable_endpoint(id, &reason, clock()).await {
+                Ok(()) => info!(endpoint = %id, reason, "endpoint disabled"),
+                Err(error) => warn!(endpoint = %id, %error, "an endpoint that wants no more could not be disabled"),
+            }
+        });
+    }
+
+    /// Results are committed: their deliveries leave the lanes' memory, and their permits go to the next in line.
+    pub(crate) fn settled(self: &Arc<Self>, finished: &[Finished]) {
+        let mut touched: HashMap<EndpointId, Arc<Entry>> = HashMap::new();
+        for one in finished {
+            let again_at = if let Verdict::Retry { at } = one.verdict { Some(at) } else { None };
+            let id = one.delivery.endpoint_id;
+            if let Some(entry) = touched.get(&id).cloned().or_else(|| self.entries.read().get(&id).cloned()) {
+                entry.lane.lock().settled(one.delivery.id, again_at);
+                touched.insert(id, entry);
+            }
+            self.permits.give();
+        }
+        for entry in touched.values() {
+            self.move_on(entry);
+        }
+        for _ in 0..finished.len().saturating_mul(ASKED) {
+            let Some(entry) = self.line.lock().pop_front() else { break };
+            entry.awaits_permit.store(false, Ordering::Release);
+            if !self.begin(&entry) && self.permits.taken() >= self.config.max_in_flight {
+                break;
+            }
+        }
+    }
+
+    /// Drops the lanes of shards that this node has lost. What is in flight ends by itself, and is logged.
+    pub(crate) fn drop_lanes(&self, lost: impl Fn(u8) -> bool) {
+        let mut entries = self.entries.write();
+        entries.retain(|id, entry| {
+            if !lost(shard_of(*id)) {
+                return true;
+            }
+            self.bytes.fetch_sub(entry.lane.lock().reset(), Ordering::Relaxed);
+            false
+        });
+    }
+
+    /// Whether nothing is in flight or unwritten for these shards.
+    pub(crate) fn are_quiet(&self, shards: impl Fn(u8) -> bool) -> bool {
+        self.entries.read().iter().all(|(id, entry)| !shards(shard_of(*id)) || entry.lane.lock().is_quiet())
+    }
+
+    /// Takes over what changed of endpoints.
+    fn configure(self: &Arc<Self>) {
+        let snapshot = self.queue.catalog().snapshot();
+        for entry in self.all() {
+            match snapshot.endpoints.get(&entry.id) {
+                None => {
+                    entry.target.store(None);
+                    let bytes = entry.lane.lock().reset();
+                    self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+                    self.entries.write().remove(&entry.id);
+                }
+                Some(endpoint) => {
+                    let known = entry.target.load();
+                    if known.as_ref().is_some_and(|target| Arc::ptr_eq(&target.endpoint, endpoint)) {
+                        continue;
+                    }
+                    entry.lane.lock().configure(endpoint.settings.max_in_flight, endpoint.is_open());
+                    entry.target.store(target(endpoint.clone()));
+                    self.move_on(&entry);
+                }
+            }
+        }
+    }
+}
+
+fn target(endpoint: Arc<Endpoint>) -> Option<Arc<Target>> {
+    let (id, url) = (endpoint.id, endpoint.url.clone());
+    let target = Target::new(endpoint);
+    if target.is_none() {
+        warn!(endpoint = %id, %url, "nothing can be sent to this URL; change it");
+    }
+    target.map(Arc::new)
+}
+
+thread_local! {
+    static CHANCE: std::cell::RefCell<SmallRng> = std::cell::RefCell::new({
+        #[expect(clippy::disallowed_methods, reason = "the edge: jitter is drawn here and handed on as a number")]
+        let mut seed = rand::rng();
+        SmallRng::from_rng(&mut seed)
+    });
+}
+
+/// Uniform in 0..1, for jitter.
+fn chance() -> f64 {
+    CHANCE.with_borrow_mut(|rng| rng.random())
+}
+
+/// Takes over changes of the catalog as they come.
+pub(crate) async fn follow_catalog(lanes: Arc<Lanes>, stop: CancellationToken) {
+    let mut versions = lanes.queue.catalog().watch();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            changed = versions.changed() => if changed.is_err() { return },
+        }
+        versions.mark_unchanged();
+        lanes.configure();
+    }
+}

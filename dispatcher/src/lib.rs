@@ -1,0 +1,201 @@
+//! The dispatcher: pushes what is due to where it is to go, and writes what came of it.
+//!
+//! The cast:
+//! - [`Dispatcher`]: the handle, and the queue's [`Door`] to it: what was committed just now is offered here.
+//! - `shards`: renews the leases of this node's shards; without a valid lease nothing is pushed.
+//! - `lane`: one endpoint's side in memory, a plain state machine; `lanes`: all of them, and what moves them on.
+//! - `pager`: reads from the database what lanes have room for. `wakes`: moves lanes on when something comes due.
+//! - `attempt`: one delivery's turn: sign, [`push`], judge. `permits`: how many at once, shared fairly.
+//! - `results`: group commit of what came of them.
+//!
+//! A delivery goes `offer` or `pager` → lane → `attempt` → `results` → gone from the lane's memory. It knows neither axum nor tonic, and no
+//! SQL: what it reads and writes are verbs of `queue`.
+
+pub mod push;
+
+mod attempt;
+mod config;
+mod lane;
+mod lanes;
+mod pager;
+mod permits;
+mod results;
+mod shards;
+mod wakes;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use queue::{
+    Delivery, Door, Queue,
+    id::{DeliveryId, EndpointId},
+    listen::Hint,
+    ownership::NodeId,
+};
+use tokio::{sync::mpsc, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+pub use config::Config;
+
+use crate::lanes::Lanes;
+
+/// The dispatcher of this node. Cheap to clone.
+#[derive(Clone)]
+pub struct Dispatcher(Arc<Node>);
+
+impl std::fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Dispatcher").field("node", &self.0.shards.node).finish_non_exhaustive()
+    }
+}
+
+struct Node {
+    lanes: Arc<Lanes>,
+    shards: Arc<shards::Shards>,
+    hints: mpsc::Sender<Hint>,
+    stop: CancellationToken,
+    background: parking_lot::Mutex<JoinSet<()>>,
+    drained: AtomicBool,
+    drain_timeout: Duration,
+}
+
+/// Hints that may wait to be acted on; beyond it they are summed up as "anything may have happened".
+const HINTS: usize = 256;
+
+impl Dispatcher {
+    /// Starts the dispatcher: takes shards, and begins to push. `node` names this node: the same one after a restart takes its old shards
+    /// back at once, so two live processes must never share it.
+    pub async fn start(queue: &Queue, config: Config, node: NodeId, name: &str) -> Result<Self, StartError> {
+        let client = push::Client::new(config.push.clone())?;
+        let stop = CancellationToken::new();
+        let (hints, heard) = mpsc::channel(HINTS);
+        let shards = Arc::new(shards::Shards::new(node, name.to_owned(), clock(), &config));
+        let (results, written) = results::channel();
+        let lanes = Arc::new(Lanes::new(queue.clone(), client, config.clone(), shards.clone(), results));
+        let mut background = JoinSet::new();
+        written.start(&lanes, &mut background);
+        for _ in 0..config::PAGERS {
+            background.spawn(pager::run(lanes.clone(), stop.clone()));
+        }
+        background.spawn(wakes::run(lanes.clone(), stop.clone()));
+        background.spawn(lanes::follow_catalog(lanes.clone(), stop.clone()));
+        background.spawn(hear(lanes.clone(), heard, config.look_interval, stop.clone()));
+        let following = queue.clone();
+        let (heard_from, stop_following) = (hints.clone(), stop.clone());
+        background.spawn(async move { following.follow(heard_from, stop_following).await });
+        // The first lease before the first request: whoever asks whether this node is ready, and then enqueues, is on the fast path.
+        shards::renew(&lanes).await;
+        background.spawn(shards::run(lanes.clone(), stop.clone()));
+        Ok(Self(Arc::new(Node {
+            lanes,
+            shards,
+            hints,
+            stop,
+            background: parking_lot::Mutex::new(background),
+            drained: AtomicBool::new(false),
+            drain_timeout: config.drain_timeout,
+        })))
+    }
+
+    /// Whether this node holds valid leases: it can push.
+    pub fn is_ready(&self) -> bool {
+        self.0.shards.are_valid()
+    }
+
+    /// Requests in flight, their unwritten results included.
+    pub fn in_flight(&self) -> usize {
+        self.0.lanes.in_flight()
+    }
+
+    /// Stops taking deliveries, lets requests in flight end (at most the configured time), writes every result, and releases the shards.
+    /// Returns whether everything ended in time; what did not stays in the database and is pushed again by whoever comes next.
+    pub async fn drain(&self) -> bool {
+        if self.0.drained.swap(true, Ordering::AcqRel) {
+            return true;
+        }
+        let begun = Instant::now();
+        self.0.lanes.close();
+        while self.0.lanes.in_flight() > 0 && begun.elapsed() < self.0.drain_timeout {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let left = self.0.lanes.in_flight();
+        if left > 0 {
+            warn!(left, "requests were still in flight when the time to drain was over; they are made again later");
+        }
+        self.0.stop.cancel();
+        let mut background = std::mem::take(&mut *self.0.background.lock());
+        background.abort_all();
+        while background.join_next().await.is_some() {}
+        if let Err(error) = self.0.lanes.queue.release_all(self.0.shards.node).await {
+            warn!(%error, "the shards could not be released; their leases run out by themselves");
+        }
+        info!("dispatcher drained");
+        left == 0
+    }
+}
+
+impl Door for Dispatcher {
+    fn offer(&self, deliveries: Vec<Delivery>) {
+        self.0.lanes.offer(deliveries);
+    }
+
+    fn owns(&self, shard: u8) -> bool {
+        self.0.shards.owns(shard)
+    }
+
+    fn withdraw(&self, deliveries: &[(EndpointId, DeliveryId)]) {
+        self.0.lanes.withdraw(deliveries);
+    }
+
+    fn look(&self) {
+        // A full channel has worse to tell already.
+        let _ = self.0.hints.try_send(Hint::Anything);
+    }
+}
+
+/// Why a dispatcher does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The client's settings are wrong.
+    #[error(transparent)]
+    Push(#[from] push::ConfigError),
+}
+
+/// The one place where the dispatcher reads the time.
+#[expect(clippy::disallowed_methods, reason = "the edge: everything below takes the time from here")]
+pub(crate) fn clock() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// Acts on hints, and looks around by itself now and then: a hint can be lost.
+async fn hear(lanes: Arc<Lanes>, mut hints: mpsc::Receiver<Hint>, look_interval: Duration, stop: CancellationToken) {
+    let mut looked = tokio::time::interval(look_interval);
+    loop {
+        let hint = tokio::select! {
+            () = stop.cancelled() => return,
+            hint = hints.recv() => hint,
+            _ = looked.tick() => Some(Hint::Anything),
+        };
+        let looked = match hint {
+            None => return,
+            Some(Hint::Work(shards)) => lanes.discover(|shard| shards.contains(&shard)).await,
+            Some(Hint::Anything) => lanes.discover(|_| true).await,
+            Some(Hint::Withdrawn(endpoints)) => {
+                lanes.reset(&endpoints);
+                Ok(())
+            }
+        };
+        if let Err(error) = looked {
+            warn!(%error, "the database could not be searched for due deliveries; tried again soon");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            lanes.look_later();
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The pager: reads for lanes what they have room for, many lanes in one statement.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use queue::{
+    Delivery, Result,
+    finish::Finished,
+    id::EndpointId,
+    load::{Due, PageRequest},
+    task::Content,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use crate::{
+    attempt,
+    clock,
+    config::LANES_A_PAGE,
+    lane::Want,
+    lanes::{Entry, Lanes},
+};
+
+/// How long to wait after a failed reading.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
+    loop {
+        let wanted: Vec<(Arc<Entry>, Want)> = {
+            let limits = lanes.limits();
+            let next = lanes.pages(LANES_A_PAGE);
+            if next.is_empty() {
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = lanes.pages_wanted.notified() => continue,
+                }
+            }
+            next.into_iter()
+                .filter_map(|entry| {
+                    let want = entry.lane.lock().want(limits)?;
+                    Some((entry, want))
+                })
+                .collect()
+        };
+        // The other pager may take the rest meanwhile.
+        lanes.pages_wanted.notify_one();
+        if wanted.is_empty() {
+            continue;
+        }
+        if let Err(error) = read(&lanes, &wanted).await {
+            warn!(%error, lanes = wanted.len(), "due deliveries could not be read; tried again soon");
+            tokio::time::sleep(PAUSE).await;
+            for (entry, _) in &wanted {
+                entry.lane.lock().unread();
+                lanes.move_on(entry);
+            }
+        }
+    }
+}
+
+async fn read(lanes: &Arc<Lanes>, wanted: &[(Arc<Entry>, Want)]) -> Result<()> {
+    let now = clock();
+    let request = |(entry, want): &(Arc<Entry>, Want)| PageRequest {
+        endpoint_id: entry.id,
+        cursor: want.cursor,
+        limit: want.rows,
+        tests_only: want.tests_only,
+    };
+    let requests: Vec<_> = wanted.iter().map(request).collect();
+    let mut rows: HashMap<EndpointId, Vec<Due>> = HashMap::new();
+    for row in lanes.queue.due(&requests, now).await? {
+        rows.entry(row.endpoint_id).or_default().push(row);
+    }
+    let limits = lanes.limits();
+    let mut sifted: Vec<_> = wanted
+        .iter()
+        .map(|(entry, want)| entry.lane.lock().sift(*want, rows.remove(&entry.id).unwrap_or_default(), limits))
+        .collect();
+    let all: Vec<Due> = sifted.iter_mut().flat_map(|sifted| std::mem::take(&mut sifted.take)).collect();
+    let (ready, gone) = if all.is_empty() { (vec![], vec![]) } else { lanes.queue.load(all).await? };
+    let mut ready_by: HashMap<EndpointId, Vec<Delivery>> = HashMap::new();
+    for delivery in ready {
+        ready_by.entry(delivery.endpoint_id).or_default().push(delivery);
+    }
+    let mut all_read = vec![];
+    for ((entry, _), sifted) in wanted.iter().zip(&sifted) {
+        let deliveries = ready_by.remove(&entry.id).unwrap_or_default();
+        let (grown, is_read) = {
+            let mut lane = entry.lane.lock();
+            let grown = lane.loaded(sifted, deliveries);
+            (grown, lane.is_read())
+        };
+        lanes.grew(grown);
+        if is_read {
+            all_read.push(entry.clone());
+        }
+    }
+    if !gone.is_empty() {
+        let finished: Vec<Finished> = gone.into_iter().map(|due| give_up(lanes, due)).collect();
+        lanes.queue.finish(&finished).await?;
+    }
+    if !all_read.is_empty() {
+        let ids: Vec<EndpointId> = all_read.iter().map(|entry| entry.id).collect();
+        for (id, due) in lanes.queue.next_due(&ids, now).await? {
+            if let Some(entry) = all_read.iter().find(|entry| entry.id == id) {
+                entry.lane.lock().learn(due, clock());
+            }
+        }
+    }
+    wanted.iter().for_each(|(entry, _)| lanes.move_on(entry));
+    Ok(())
+}
+
+/// A delivery whose task is gone can never be sent: that is a dead letter with this reason, and a line in the log.
+fn give_up(lanes: &Arc<Lanes>, due: Due) -> Finished {
+    error!(delivery = %due.id, task = %due.task_id, "a delivery's task is gone; it becomes a dead letter");
+    let content = Content {
+        id: due.task_id,
+        queue_id: due.queue_id,
+        kind: String::new(),
+        content_type: String::new(),
+        payload: Bytes::new(),
+        headers: std::collections::BTreeMap::new(),
+        retry: None,
+    };
+    let delivery = Delivery {
+        id: due.id,
+        endpoint_id: due.endpoint_id,
+        content: Arc::new(content),
+        due_at: due.due_at,
+        expires_at: due.expires_at,
+        priority: due.priority,
+        attempts: due.attempts,
+        purpose: due.purpose,
+    };
+    let now = clock();
+    attempt::given_up(delivery, lanes.queue.mint(now), "its task is gone", now).finished
+}

@@ -1,0 +1,131 @@
+//! Shards: the leases of this node. It pushes for a shard only while its lease is valid by its own monotonic clock.
+
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use parking_lot::RwLock;
+use queue::ownership::NodeId;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{Config, lanes::Lanes};
+
+/// By how much earlier than the database a node lets a lease end: a request that is begun at the last moment, and the drift of two clocks
+/// over a lease's length.
+const MARGIN: Duration = Duration::from_secs(1);
+
+pub(crate) struct Shards {
+    pub(crate) node: NodeId,
+    name: String,
+    started_at: DateTime<Utc>,
+    ttl: Duration,
+    renew_every: Duration,
+    state: RwLock<State>,
+}
+
+struct State {
+    held: [bool; 256],
+    /// Held, but another node's by right: nothing is begun for them any more.
+    leaving: [bool; 256],
+    valid_until: Option<Instant>,
+}
+
+impl Shards {
+    pub(crate) fn new(node: NodeId, name: String, started_at: DateTime<Utc>, config: &Config) -> Self {
+        let state = State { held: [false; 256], leaving: [false; 256], valid_until: None };
+        Self {
+            node,
+            name,
+            started_at,
+            ttl: config.lease_ttl,
+            renew_every: config.lease_renew,
+            state: RwLock::new(state),
+        }
+    }
+
+    /// Whether this node pushes for the shard now.
+    pub(crate) fn owns(&self, shard: u8) -> bool {
+        let state = self.state.read();
+        let index = usize::from(shard);
+        state.held[index] && !state.leaving[index] && state.valid_until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// The shards that this node pushes for now.
+    pub(crate) fn owned(&self) -> Vec<u8> {
+        (0..=u8::MAX).filter(|shard| self.owns(*shard)).collect()
+    }
+
+    /// Whether this node's leases are valid.
+    pub(crate) fn are_valid(&self) -> bool {
+        self.state.read().valid_until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+/// Renews until stopped.
+pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(lanes.shards.renew_every) => {}
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = renew(&lanes) => {}
+        }
+    }
+}
+
+/// Renews once: takes note of what this node holds, lets go of what it lost or must leave, and looks into what it gained.
+pub(crate) async fn renew(lanes: &Arc<Lanes>) {
+    let shards = &lanes.shards;
+    // The lease runs from before the question: the answer may have been long on its way.
+    let asked = Instant::now();
+    let renewed = match lanes.queue.renew(shards.node, &shards.name, shards.started_at, shards.ttl).await {
+        Ok(renewed) => renewed,
+        Err(error) => {
+            warn!(%error, "the leases of this node's shards could not be renewed");
+            return;
+        }
+    };
+    let before = {
+        let mut state = shards.state.write();
+        let before = state.held;
+        for shard in 0..=u8::MAX {
+            state.held[usize::from(shard)] = renewed.held.contains(&shard);
+            state.leaving[usize::from(shard)] = renewed.to_release.contains(&shard);
+        }
+        state.valid_until = Some(asked + shards.ttl.saturating_sub(MARGIN));
+        before
+    };
+    let gained: Vec<u8> = renewed.held.iter().copied().filter(|shard| !before[usize::from(*shard)]).collect();
+    let lost = |shard: u8| before[usize::from(shard)] && !renewed.held.contains(&shard);
+    lanes.drop_lanes(lost);
+    release_quiet(lanes, &renewed.to_release).await;
+    if !gained.is_empty() {
+        info!(gained = gained.len(), held = renewed.held.len(), "shards taken over");
+        if let Err(error) = lanes.discover(|shard| gained.contains(&shard)).await {
+            warn!(%error, "new shards could not be searched for due deliveries; tried again soon");
+        }
+    }
+}
+
+/// Releases what another node has a right to, once nothing of it is in flight or unwritten.
+async fn release_quiet(lanes: &Arc<Lanes>, leaving: &BTreeSet<u8>) {
+    let quiet: BTreeSet<u8> = leaving.iter().copied().filter(|shard| lanes.are_quiet(|s| s == *shard)).collect();
+    if quiet.is_empty() {
+        return;
+    }
+    lanes.drop_lanes(|shard| quiet.contains(&shard));
+    {
+        let mut state = lanes.shards.state.write();
+        quiet.iter().for_each(|shard| state.held[usize::from(*shard)] = false);
+    }
+    match lanes.queue.release(lanes.shards.node, &quiet).await {
+        Ok(()) => info!(released = quiet.len(), "shards handed over"),
+        Err(error) => warn!(%error, "shards could not be handed over; tried again soon"),
+    }
+}
