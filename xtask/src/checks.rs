@@ -29,29 +29,39 @@ pub(crate) fn clippy(checkout: &Checkout) -> Result<()> {
     ]))
 }
 
-/// `cargo deny` on everything but the advisories: their database is no package registry (see deny.toml). And the one
-/// boundary that it cannot see: the gateway has hyper for serving only.
+/// `cargo deny` on everything but the advisories: their database is no package registry (see deny.toml). And the two
+/// boundaries that it cannot see: the gateway has hyper for serving only, and what serves the tests stays with them.
 pub(crate) fn deny(checkout: &Checkout) -> Result<()> {
-    let tree = [
-        "tree",
-        "--package=gateway",
-        "--edges=normal",
-        "--prefix=none",
-        "--format={p} {f}",
-        "--locked",
-    ];
-    let clients = client_features(&output(&mut checkout.cargo(tree))?);
+    let clients = client_features(&built_into(checkout, "gateway")?);
     ensure!(
         clients.is_empty(),
         "`gateway` must not be an HTTP client, and is built with {}",
         clients.join(", ")
+    );
+    ensure!(
+        !built_into(checkout, "posthaste")?
+            .lines()
+            .any(|line| line.starts_with("testing v")),
+        "crate `testing` is built into `posthaste`; it may only be a dev-dependency"
     );
     let mut command = checkout.command(tools::cargo_deny(checkout)?);
     // Which crate stands between us and a duplicate matters to who removes it, not to a check that only warns of it.
     run(command.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]))
 }
 
-/// The HTTP client features among the crates of a `cargo tree` in the form `name version features`.
+/// The crates that are built into this one, tests aside: a line `name version features` each.
+fn built_into(checkout: &Checkout, package: &str) -> Result<String> {
+    let mut tree = checkout.cargo([
+        "tree",
+        "--edges=normal",
+        "--prefix=none",
+        "--format={p} {f}",
+        "--locked",
+    ]);
+    output(tree.args(["--package", package]))
+}
+
+/// The HTTP client features among such lines.
 fn client_features(tree: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in tree.lines().filter(|line| line.starts_with("hyper")) {
