@@ -117,8 +117,8 @@ impl fmt::Display for Figure {
             return f.write_str("not measured");
         };
         match self.unit {
-            Unit::Count => f.write_str(&grouped(value)),
-            Unit::PerSecond => write!(f, "{}/s", grouped(value)),
+            Unit::Count => f.write_str(&commas(&format!("{value:.0}"))),
+            Unit::PerSecond => write!(f, "{}/s", commas(&format!("{value:.0}"))),
             Unit::Milliseconds => write!(f, "{value:.2} ms"),
             Unit::Seconds => write!(f, "{value:.1} s"),
             Unit::Bytes => write!(f, "{:.0} MB", value / 1e6),
@@ -127,12 +127,15 @@ impl fmt::Display for Figure {
     }
 }
 
-/// A whole number with a comma at each thousand.
-fn grouped(value: f64) -> String {
-    let digits = format!("{value:.0}");
+/// A count with a comma at each thousand.
+pub(super) fn grouped(count: u64) -> String {
+    commas(&count.to_string())
+}
+
+fn commas(digits: &str) -> String {
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::figure::float;
+
 const LONGEST_US: u64 = 600_000_000;
 
 /// An empty histogram.
@@ -18,5 +20,5 @@ pub(super) fn record(histogram: &mut Histogram<u64>, latency: Duration) {
 
 /// The latency that `percent` of those recorded do not exceed, in milliseconds.
 pub(super) fn percentile_ms(histogram: &Histogram<u64>, percent: f64) -> f64 {
-    Duration::from_micros(histogram.value_at_percentile(percent)).as_secs_f64() * 1_000.0
+    float(histogram.value_at_percentile(percent)) / 1_000.0
 }

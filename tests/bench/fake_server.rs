@@ -248,7 +248,9 @@ async fn forward(
     let url: url::Url = url.parse().unwrap();
     let mut connection = connect(&url).await;
     while let Some(task) = tasks.recv().await {
-        tokio::time::sleep(faults.hold).await;
+        if !faults.hold.is_zero() {
+            tokio::time::sleep(faults.hold).await;
+        }
         if paused.wait_for(|paused| !paused).await.is_err() {
             return;
         }

@@ -91,7 +91,7 @@ async fn tasks_that_never_arrive_are_missed_and_fail_the_run() {
         lose: 100,
         ..Faults::default()
     };
-    let options = "--scenario single --tasks 350 --concurrency 4 --patience 1s";
+    let options = "--scenario single --tasks 350 --concurrency 4 --patience 3s";
     let (report, json) = measure(faults, options).await;
     assert_eq!(report.missing, 3);
     assert_counts(
@@ -114,7 +114,7 @@ async fn losses_are_not_made_up_for_by_duplicates() {
     };
     let (_, json) = measure(
         faults,
-        "--scenario batch --tasks 1000 --batch-size 100 --patience 1s",
+        "--scenario batch --tasks 1000 --batch-size 100 --patience 3s",
     )
     .await;
     // Each hundredth is among both the fiftieth and the twentieth ones, and lost.
@@ -127,7 +127,7 @@ async fn losses_are_not_made_up_for_by_duplicates() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn latency_to_the_receiver_counts_from_the_answer() {
-    let hold = Duration::from_millis(30);
+    let hold = Duration::from_millis(100);
     let faults = Faults {
         hold,
         ..Faults::default()
@@ -135,11 +135,12 @@ async fn latency_to_the_receiver_counts_from_the_answer() {
     // Slow enough for the fake, which holds one task after the other.
     let (_, json) = measure(
         faults,
-        "--scenario latency --rate 10 --duration 2s --concurrency 4",
+        "--scenario latency --rate 5 --duration 2s --concurrency 4",
     )
     .await;
-    assert_counts(&json, "latency", &[("arrived", 20), ("missing", 0)]);
-    assert!(number(&json, "latency", "receipt_p50_ms") >= 29.0, "{json:#}");
+    assert_counts(&json, "latency", &[("arrived", 10), ("missing", 0)]);
+    // The hold begins before the answer is read, so it is not seen whole.
+    assert!(number(&json, "latency", "receipt_p50_ms") >= 50.0, "{json:#}");
     assert!(
         number(&json, "latency", "enqueue_p50_ms") < number(&json, "latency", "receipt_p50_ms"),
         "{json:#}"

@@ -3,7 +3,7 @@ use anyhow::Result;
 use super::{
     super::{
         api::BenchQueue,
-        figure::Figure,
+        figure::{Figure, grouped},
         load::{Load, Pace},
         report::{Bound, Row, Section, Target},
         verify,
@@ -15,7 +15,9 @@ use super::{
 pub(super) async fn single(bench: &Bench) -> Result<Section> {
     let title = format!(
         "{} tasks of {} bytes, one a request, over {} connections",
-        bench.args.tasks, bench.args.payload, bench.args.concurrency
+        grouped(bench.args.tasks),
+        bench.args.payload,
+        bench.args.concurrency
     );
     let target = "single tasks end to end, of the bare baseline";
     end_to_end(bench, "single", title, (target, 0.25), |queue| {
@@ -28,7 +30,10 @@ pub(super) async fn single(bench: &Bench) -> Result<Section> {
 pub(super) async fn batch(bench: &Bench) -> Result<Section> {
     let title = format!(
         "{} tasks of {} bytes, {} a request, over {} connections",
-        bench.args.tasks, bench.args.payload, bench.args.batch_size, bench.args.batch_concurrency
+        grouped(bench.args.tasks),
+        bench.args.payload,
+        bench.args.batch_size,
+        bench.args.batch_concurrency
     );
     let target = "batches end to end, of the bare baseline";
     end_to_end(bench, "batch", title, (target, 0.40), |queue| {
