@@ -1,7 +1,14 @@
 //! The composition root of Posthaste: command line, configuration, lifecycle, telemetry, embedded PostgreSQL.
 //!
-//! The binary is thin; its parts live here so that tests can drive them.
+//! The binary is thin; its parts live here so that tests can drive them. Only the root reads the environment, opens pools
+//! and starts tasks that outlive a request; the other crates are handed what they need.
 
+pub mod banner;
+pub mod bench;
+pub mod cli;
 pub mod config;
 pub mod embedded;
+pub mod lifecycle;
+pub mod receive;
 pub mod secret_key;
+pub mod telemetry;

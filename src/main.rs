@@ -1,3 +1,88 @@
 //! Posthaste: durable tasks in, signed webhooks out.
 
-fn main() {}
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use posthaste::cli::{Cli, Command, ConfigArgs, Output};
+use posthaste::config::{self, Effective, Problems, Surroundings};
+use posthaste::lifecycle::Lifecycle;
+use posthaste::{bench, receive};
+
+/// The exit code of a mistake in the command line or the configuration.
+const MISTAKE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the root reads the environment, here and nowhere else"
+    )]
+    let environment: BTreeMap<String, String> = std::env::vars_os()
+        .map(|(name, text)| {
+            (
+                name.to_string_lossy().into_owned(),
+                text.to_string_lossy().into_owned(),
+            )
+        })
+        .collect();
+    let Err(error) = run(cli, &environment) else {
+        return ExitCode::SUCCESS;
+    };
+    let mut code = ExitCode::FAILURE;
+    if error.is::<Problems>() {
+        code = ExitCode::from(MISTAKE);
+    }
+    eprintln!("posthaste: {error:#}");
+    code
+}
+
+fn run(cli: Cli, environment: &BTreeMap<String, String>) -> Result<()> {
+    match cli.command {
+        Some(Command::Config(args)) => show_config(&args, environment),
+        Some(Command::Receive(args)) => runtime()?.block_on(async {
+            let life = Lifecycle::watch()?;
+            receive::run(args, life.stop()).await
+        }),
+        Some(Command::Bench(args)) => runtime()?.block_on(bench::run(args)),
+        Some(Command::Version) => print(concat!("posthaste ", env!("CARGO_PKG_VERSION"), "\n")),
+        Some(Command::Serve(_)) | None => anyhow::bail!("this build has no server in it"),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime cannot start")
+}
+
+fn load(args: &posthaste::cli::SettingArgs, environment: &BTreeMap<String, String>) -> Result<Effective> {
+    let root = rustix::process::geteuid().is_root();
+    let surroundings = Surroundings {
+        environment,
+        root,
+        folder: Path::new(""),
+    };
+    Ok(config::load(&args.flags(), &surroundings)?)
+}
+
+fn show_config(args: &ConfigArgs, environment: &BTreeMap<String, String>) -> Result<()> {
+    if args.describe {
+        return print(&config::describe());
+    }
+    let effective = load(&args.settings, environment)?;
+    match args.output {
+        Output::Table => print(&config::table(&effective)),
+        Output::Json => print(&format!("{:#}\n", config::json(&effective))),
+    }
+}
+
+fn print(text: &str) -> Result<()> {
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")
+}

@@ -12,6 +12,8 @@ use rand::Rng;
 
 /// The key's file in the data folder.
 const FILE: &str = "secret.key";
+/// The file of the example's signing secret.
+const EXAMPLE_FILE: &str = "example.secret";
 
 /// 32 secret bytes. They are shown by [`SecretKey::expose`] only, never by formatting.
 #[derive(Clone, PartialEq, Eq)]
@@ -105,6 +107,34 @@ pub fn load(
     }
 }
 
+/// The signing secret (`whsec_…`) of the example that a server prints, made with `random` the first time. It is kept,
+/// so that what a later start prints fits the endpoint that was registered after an earlier one.
+pub fn example(data_dir: &Path, random: &mut impl Rng) -> Result<String, SecretKeyError> {
+    let path = data_dir.join(EXAMPLE_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            // 24 bytes are the shortest that Standard Webhooks allows, and make the shortest line to paste.
+            let mut bytes = [0; 24];
+            random.fill_bytes(&mut bytes);
+            let secret = format!("whsec_{}", STANDARD.encode(bytes));
+            write_private(data_dir, EXAMPLE_FILE, &format!("{secret}\n")).map_err(|source| {
+                SecretKeyError::Io {
+                    action: "write",
+                    path,
+                    source,
+                }
+            })?;
+            Ok(secret)
+        }
+        Err(source) => Err(SecretKeyError::Io {
+            action: "read",
+            path,
+            source,
+        }),
+    }
+}
+
 /// Writes `name` in `folder`, readable by its owner only, whole or not at all, and on disk when this returns.
 pub(crate) fn write_private(folder: &Path, name: &str, content: &str) -> io::Result<()> {
     fs::create_dir_all(folder)?;
@@ -147,6 +177,18 @@ mod tests {
 
         let given = SecretKey::from_base64(&fs::read_to_string(&path).unwrap()).unwrap();
         assert_eq!(given, made);
+    }
+
+    #[test]
+    fn the_example_keeps_its_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut random = StdRng::seed_from_u64(1);
+        let made = example(folder.path(), &mut random).unwrap();
+        assert!(
+            made.starts_with("whsec_") && standardwebhooks::Webhook::new(&made).is_ok(),
+            "{made}"
+        );
+        assert_eq!(example(folder.path(), &mut random).unwrap(), made);
     }
 
     #[test]

@@ -84,8 +84,13 @@ fn signal(pid: i32, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
+/// Whether a process runs. One that has ended and waits for a parent to notice does not.
 fn lives(pid: i32) -> bool {
-    test_kill_process(Pid::from_raw(pid).unwrap()).is_ok()
+    match fs::read(format!("/proc/{pid}/cmdline")) {
+        Ok(line) => !line.is_empty(),
+        Err(_) if Path::new("/proc/self").exists() => false,
+        Err(_) => test_kill_process(Pid::from_raw(pid).unwrap()).is_ok(),
+    }
 }
 
 async fn until(what: &str, mut done: impl FnMut() -> bool) {

@@ -22,8 +22,8 @@ pub(super) struct Given {
 pub(super) const FILE: &str = "posthaste.toml";
 /// The variable that names another file.
 const FILE_VARIABLE: &str = "POSTHASTE_CONFIG";
-/// Variables of ours that are no settings of the server: the file, and where and with which key the client commands call.
-const OTHER_VARIABLES: [&str; 3] = [FILE_VARIABLE, "POSTHASTE_KEY", "POSTHASTE_URL"];
+/// Variables of ours that are no settings of the server: the file, and the key with which client commands call.
+const OTHER_VARIABLES: [&str; 2] = [FILE_VARIABLE, "POSTHASTE_KEY"];
 /// The name that platforms give to the database they provide; `POSTHASTE_DATABASE_URL` is more special and wins.
 const DATABASE_VARIABLE: &str = "DATABASE_URL";
 

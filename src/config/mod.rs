@@ -7,6 +7,7 @@
 mod kind;
 mod layers;
 mod problem;
+mod secrecy;
 pub mod settings;
 mod show;
 mod size;
@@ -17,8 +18,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-pub use kind::{Kind, Secrecy};
+pub use kind::Kind;
 pub use problem::{Problem, Problems, Source};
+pub use secrecy::Secrecy;
 pub use settings::{LogFormat, Role, Setting};
 pub use show::{describe, json, table};
 

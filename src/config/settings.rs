@@ -5,10 +5,9 @@
 use std::time::Duration;
 
 use super::kind::{
-    Count, DatabaseUrl, Key, Kind, Listen, LogFilter, Maybe, Place, Ranges, Secrecy, Size, Switch, Time,
-    Words,
+    Count, DatabaseUrl, Key, Kind, Listen, LogFilter, Maybe, Place, Ranges, Size, Switch, Time, Words,
 };
-use super::{Effective, Surroundings};
+use super::{Effective, Secrecy, Surroundings};
 
 /// One setting, holding values of the kind `K`.
 #[derive(Debug)]

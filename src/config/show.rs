@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Effective;
-use super::kind::Secrecy;
 use super::problem::Source;
 use super::settings::{ALL, Fallback, variable};
+use super::{Effective, Secrecy};
 
 /// Width of a described paragraph: what a terminal has at least.
 const WIDTH: usize = 80;

@@ -1,5 +1,6 @@
 //! Who the server runs as: PostgreSQL refuses to run as root.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -20,6 +21,15 @@ pub(super) enum Account {
     Ours,
     /// Another one, because we are root.
     Other { uid: u32, gid: u32 },
+}
+
+impl fmt::Display for Account {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ours => formatter.write_str("this user"),
+            Self::Other { uid, .. } => write!(formatter, "user {uid}"),
+        }
+    }
 }
 
 /// Whether this process is root.

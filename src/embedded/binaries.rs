@@ -194,7 +194,7 @@ async fn version(folder: &Path, account: &Account, data_dir: &Path) -> Result<Re
                 .then(|| account.obstacle(&data_dir.join("postgres")))
                 .flatten();
             obstacle.map_or_else(
-                || Ok(Err(format!("cannot be run: {error}"))),
+                || Ok(Err(format!("cannot be run as {account}: {error}"))),
                 |obstacle| bail!(obstacle),
             )
         }

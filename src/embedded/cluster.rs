@@ -7,8 +7,8 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
+use rand::RngExt;
 use rand::distr::{Alphanumeric, SampleString};
-use rand::seq::IteratorRandom;
 
 use super::account::Account;
 use super::binaries::Binaries;
@@ -104,17 +104,17 @@ impl Cluster {
         if let Some(port) = kept.filter(|port| is_free(*port)) {
             return Ok(port);
         }
-        let chosen = {
+        let first = {
             #[expect(
                 clippy::disallowed_methods,
                 reason = "an edge: which free port it is decides nothing"
             )]
             let mut random = rand::rng();
-            PORTS
-                .sample(&mut random, PORTS.len())
-                .into_iter()
-                .find(|port| is_free(*port))
+            random.random_range(PORTS)
         };
+        let chosen = (first..PORTS.end)
+            .chain(PORTS.start..first)
+            .find(|port| is_free(*port));
         let port = chosen.context("no port from 20000 to 29999 is free on 127.0.0.1")?;
         self.keep_port(port)?;
         Ok(port)
