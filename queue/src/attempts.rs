@@ -49,14 +49,20 @@ impl From<Row> for Attempt {
             number: u32::try_from(row.number).unwrap_or(0),
             started_at: id::minted_at(row.id),
             url: row.url,
-            reason: row
-                .reason
-                .unwrap_or_else(|| row.status.map(|s| format!("the endpoint answered {s}")).unwrap_or_default()),
+            reason: row.reason.unwrap_or_else(|| {
+                row.status
+                    .map(|s| format!("the endpoint answered {s}"))
+                    .unwrap_or_default()
+            }),
             verdict: row.verdict,
             retry_at: row.retry_at,
             status: row.status.and_then(|status| u16::try_from(status).ok()),
             failure: row.failure,
-            response_headers: row.response_headers.as_deref().map(parse_headers).unwrap_or_default(),
+            response_headers: row
+                .response_headers
+                .as_deref()
+                .map(parse_headers)
+                .unwrap_or_default(),
             response_body: text,
             response_body_base64: base64,
             response_truncated: row.response_truncated,
@@ -74,7 +80,12 @@ impl From<Row> for Attempt {
 
 fn parse_headers(lines: &str) -> Vec<Header> {
     let pairs = lines.lines().filter_map(|line| line.split_once(": "));
-    pairs.map(|(name, value)| Header { name: name.into(), value: value.into() }).collect()
+    pairs
+        .map(|(name, value)| Header {
+            name: name.into(),
+            value: value.into(),
+        })
+        .collect()
 }
 
 impl Queue {
@@ -85,20 +96,30 @@ impl Queue {
         after: Option<(DeliveryId, AttemptId)>,
         limit: i64,
     ) -> Result<Vec<Attempt>> {
-        let exists = sqlx::query_scalar!(r#"-- task exists
-            SELECT EXISTS (SELECT FROM tasks WHERE id = $1) AS "exists!""#, task)
-            .fetch_one(&self.inner.pool)
-            .await?;
+        let exists = sqlx::query_scalar!(
+            r#"-- task exists
+            SELECT EXISTS (SELECT FROM tasks WHERE id = $1) AS "exists!""#,
+            task
+        )
+        .fetch_one(&self.inner.pool)
+        .await?;
         if !exists {
             return Err(no_task(task));
         }
         let (from, to) = id::deliveries_of(task);
-        self.read_attempts(Some(task), after.unwrap_or((from, AttemptId::nil())), to, limit).await
+        self.read_attempts(Some(task), after.unwrap_or((from, AttemptId::nil())), to, limit)
+            .await
     }
 
     /// The attempts of one delivery, in the same way.
-    pub async fn attempts_of_delivery(&self, delivery: DeliveryId, after: Option<AttemptId>, limit: i64) -> Result<Vec<Attempt>> {
-        self.read_attempts(None, (delivery, after.unwrap_or_default()), delivery, limit).await
+    pub async fn attempts_of_delivery(
+        &self,
+        delivery: DeliveryId,
+        after: Option<AttemptId>,
+        limit: i64,
+    ) -> Result<Vec<Attempt>> {
+        self.read_attempts(None, (delivery, after.unwrap_or_default()), delivery, limit)
+            .await
     }
 
     async fn read_attempts(
@@ -128,7 +149,12 @@ impl Queue {
     }
 
     /// An endpoint's attempts, newest first; those before `before`, at most `limit`.
-    pub async fn attempts_of_endpoint(&self, endpoint: EndpointId, before: Option<AttemptId>, limit: i64) -> Result<Vec<Attempt>> {
+    pub async fn attempts_of_endpoint(
+        &self,
+        endpoint: EndpointId,
+        before: Option<AttemptId>,
+        limit: i64,
+    ) -> Result<Vec<Attempt>> {
         self.find_endpoint(endpoint).await?;
         let rows = sqlx::query_as!(
             Row,

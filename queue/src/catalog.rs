@@ -56,14 +56,20 @@ pub struct QueueEntry {
 
 impl Snapshot {
     /// The endpoints of `queue` that want tasks of type `kind`.
-    pub fn matching<'a>(&'a self, queue: &'a QueueEntry, kind: &'a str) -> impl Iterator<Item = &'a Arc<Endpoint>> {
+    pub fn matching<'a>(
+        &'a self,
+        queue: &'a QueueEntry,
+        kind: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Endpoint>> {
         let all = queue.endpoints.iter().filter_map(|id| self.endpoints.get(id));
         all.filter(move |endpoint| glob::any_matches(&endpoint.filter, kind))
     }
 
     /// The name of a queue, also of a deleted one.
     pub fn queue_name(&self, id: QueueId) -> String {
-        self.queue_names.get(&id).map_or_else(|| id.to_string(), ToString::to_string)
+        self.queue_names
+            .get(&id)
+            .map_or_else(|| id.to_string(), ToString::to_string)
     }
 }
 
@@ -77,7 +83,11 @@ pub struct Catalog {
 
 impl Default for Catalog {
     fn default() -> Self {
-        Self { current: ArcSwap::default(), version: watch::Sender::new(0), refreshing: tokio::sync::Mutex::default() }
+        Self {
+            current: ArcSwap::default(),
+            version: watch::Sender::new(0),
+            refreshing: tokio::sync::Mutex::default(),
+        }
     }
 }
 
@@ -106,7 +116,11 @@ impl Queue {
         }
         self.refresh_catalog().await?;
         let snapshot = self.inner.catalog.snapshot();
-        snapshot.queues.get(name).cloned().ok_or_else(|| Error::NotFound(format!("queue {name:?}")))
+        snapshot
+            .queues
+            .get(name)
+            .cloned()
+            .ok_or_else(|| Error::NotFound(format!("queue {name:?}")))
     }
 
     /// The endpoint of this id, in the same way.
@@ -116,7 +130,11 @@ impl Queue {
         }
         self.refresh_catalog().await?;
         let snapshot = self.inner.catalog.snapshot();
-        snapshot.endpoints.get(&id).cloned().ok_or_else(|| Error::NotFound(format!("endpoint {id}")))
+        snapshot
+            .endpoints
+            .get(&id)
+            .cloned()
+            .ok_or_else(|| Error::NotFound(format!("endpoint {id}")))
     }
 
     /// Reads what is newer than what this node knows. One small statement when nothing is.
@@ -124,7 +142,9 @@ impl Queue {
         let catalog = &self.inner.catalog;
         let _one_at_a_time = catalog.refreshing.lock().await;
         let pool = &self.inner.pool;
-        let version = sqlx::query_scalar!("-- catalog version\nSELECT version FROM catalog").fetch_one(pool).await?;
+        let version = sqlx::query_scalar!("-- catalog version\nSELECT version FROM catalog")
+            .fetch_one(pool)
+            .await?;
         let known = catalog.current.load_full();
         if version == known.version {
             return Ok(());
@@ -188,18 +208,23 @@ impl Queue {
                 next.endpoints.remove(&row.id);
                 continue;
             }
-            let url = row.url.parse().map_err(|e| Error::corrupt("endpoints", "url", row.id, e))?;
+            let url = row
+                .url
+                .parse()
+                .map_err(|e| Error::corrupt("endpoints", "url", row.id, e))?;
             let endpoint = Endpoint {
                 id: row.id,
                 queue_id: row.queue_id,
                 queue: String::new(),
-                shard: u8::try_from(row.shard).map_err(|e| Error::corrupt("endpoints", "shard", row.id, e))?,
+                shard: u8::try_from(row.shard)
+                    .map_err(|e| Error::corrupt("endpoints", "shard", row.id, e))?,
                 url,
                 filter: row.filter,
                 headers: row.headers.0,
                 own: row.settings.0,
                 settings: self.inner.config.defaults.clone(),
-                status: parse_status(&row.status).ok_or_else(|| Error::corrupt("endpoints", "status", row.id, &row.status))?,
+                status: parse_status(&row.status)
+                    .ok_or_else(|| Error::corrupt("endpoints", "status", row.id, &row.status))?,
                 queue_paused: false,
                 signers: signers.remove(&row.id).unwrap_or_default(),
             };
@@ -208,7 +233,10 @@ impl Queue {
         Ok(())
     }
 
-    async fn read_signers(&self, endpoints: &[EndpointId]) -> Result<HashMap<EndpointId, Vec<(Signer, Option<DateTime<Utc>>)>>> {
+    async fn read_signers(
+        &self,
+        endpoints: &[EndpointId],
+    ) -> Result<HashMap<EndpointId, Vec<(Signer, Option<DateTime<Utc>>)>>> {
         let rows = sqlx::query!(
             r#"-- catalog: secrets of changed endpoints
             SELECT id, endpoint_id, sealed, expires_at FROM endpoint_secrets WHERE endpoint_id = ANY($1) ORDER BY id DESC"#,
@@ -219,20 +247,30 @@ impl Queue {
         let mut signers = HashMap::<_, Vec<_>>::new();
         for row in rows {
             let secret = self.open_secret(row.id, &row.sealed)?;
-            signers.entry(row.endpoint_id).or_default().push((Signer::new(&secret), row.expires_at));
+            signers
+                .entry(row.endpoint_id)
+                .or_default()
+                .push((Signer::new(&secret), row.expires_at));
         }
         Ok(signers)
     }
 
     pub(crate) fn open_secret(&self, id: uuid::Uuid, sealed: &[u8]) -> Result<Secret> {
-        let bytes = self.inner.vault.open(id, sealed).map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))?;
+        let bytes = self
+            .inner
+            .vault
+            .open(id, sealed)
+            .map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))?;
         Secret::from_bytes(bytes).map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))
     }
 
     async fn read_keys(&self, next: &mut Snapshot, known: i64) -> Result<()> {
-        let rows = sqlx::query!("-- catalog: changed keys\nSELECT id, hash, revoked_at FROM api_keys WHERE changed > $1", known)
-            .fetch_all(&self.inner.pool)
-            .await?;
+        let rows = sqlx::query!(
+            "-- catalog: changed keys\nSELECT id, hash, revoked_at FROM api_keys WHERE changed > $1",
+            known
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
         for row in rows {
             let hash = KeyHash::try_from(row.hash.as_slice())
                 .map_err(|_| Error::corrupt("api_keys", "hash", row.id, "not 32 bytes"))?;
@@ -249,14 +287,22 @@ impl Queue {
 /// Ties endpoints to queues: lists each queue's endpoints, and gives each endpoint what it has of its queue. Those that did not change
 /// keep their place in memory, by which lanes notice a change.
 fn link(next: &mut Snapshot, defaults: &settings::Settings) {
-    let by_id: HashMap<QueueId, Arc<QueueEntry>> = next.queues.values().map(|queue| (queue.id, queue.clone())).collect();
+    let by_id: HashMap<QueueId, Arc<QueueEntry>> = next
+        .queues
+        .values()
+        .map(|queue| (queue.id, queue.clone()))
+        .collect();
     let mut members = HashMap::<QueueId, Vec<EndpointId>>::new();
-    next.endpoints.retain(|_, endpoint| by_id.contains_key(&endpoint.queue_id));
+    next.endpoints
+        .retain(|_, endpoint| by_id.contains_key(&endpoint.queue_id));
     for (id, endpoint) in &mut next.endpoints {
         let queue = &by_id[&endpoint.queue_id];
         members.entry(queue.id).or_default().push(*id);
         let resolved = settings::resolve(&endpoint.own, &queue.settings, defaults);
-        if endpoint.queue != queue.name || endpoint.queue_paused != queue.paused || endpoint.settings != resolved {
+        if endpoint.queue != queue.name
+            || endpoint.queue_paused != queue.paused
+            || endpoint.settings != resolved
+        {
             let changed = Arc::make_mut(endpoint);
             changed.queue.clone_from(&queue.name);
             changed.queue_paused = queue.paused;

@@ -17,9 +17,10 @@ pub(crate) struct Change {
 impl Queue {
     pub(crate) async fn begin_change(&self) -> Result<Change> {
         let mut tx = self.inner.pool.begin().await?;
-        let version = sqlx::query_scalar!("-- change\nUPDATE catalog SET version = version + 1 RETURNING version")
-            .fetch_one(&mut *tx)
-            .await?;
+        let version =
+            sqlx::query_scalar!("-- change\nUPDATE catalog SET version = version + 1 RETURNING version")
+                .fetch_one(&mut *tx)
+                .await?;
         Ok(Change { tx, version })
     }
 }
@@ -27,7 +28,9 @@ impl Queue {
 impl Change {
     /// Commits, and makes this node know: whoever reads its own change finds it.
     pub(crate) async fn commit(mut self, queue: &Queue) -> Result<()> {
-        sqlx::query!("-- notify\nSELECT pg_notify($1, '')", CHANNEL).execute(&mut *self.tx).await?;
+        sqlx::query!("-- notify\nSELECT pg_notify($1, '')", CHANNEL)
+            .execute(&mut *self.tx)
+            .await?;
         self.tx.commit().await?;
         queue.refresh_catalog().await
     }

@@ -118,7 +118,9 @@ impl Queue {
                 })
             })
             .connect_lazy_with(options.clone());
-        let pool = pool(config.max_connections.saturating_sub(hot_share).max(2)).connect_with(options).await?;
+        let pool = pool(config.max_connections.saturating_sub(hot_share).max(2))
+            .connect_with(options)
+            .await?;
         check_version(&pool).await?;
         MIGRATIONS.run(&pool).await.map_err(migration_error)?;
         let inner = Inner {
@@ -132,7 +134,9 @@ impl Queue {
             ids: Mutex::new((Mint::default(), rand::make_rng())),
             config,
         };
-        let queue = Self { inner: Arc::new(inner) };
+        let queue = Self {
+            inner: Arc::new(inner),
+        };
         queue.check_installation(now).await?;
         queue.make_partitions(now).await?;
         queue.refresh_catalog().await?;
@@ -167,9 +171,16 @@ impl Queue {
         self.with_ids(|_, rng| StdRng::from_rng(rng))
     }
 
+    /// The key that authenticates page tokens, the same on every node; see [`Vault::page_key`].
+    pub fn page_key(&self) -> &[u8; 32] {
+        self.inner.vault.page_key()
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
-        sqlx::query!("-- ping\nSELECT 1 AS one").fetch_one(&self.inner.pool).await?;
+        sqlx::query!("-- ping\nSELECT 1 AS one")
+            .fetch_one(&self.inner.pool)
+            .await?;
         Ok(())
     }
 
@@ -189,7 +200,9 @@ impl Queue {
         )
         .execute(&self.inner.pool)
         .await?;
-        let row = sqlx::query!("-- installation\nSELECT vault_fingerprint FROM installation").fetch_one(&self.inner.pool).await?;
+        let row = sqlx::query!("-- installation\nSELECT vault_fingerprint FROM installation")
+            .fetch_one(&self.inner.pool)
+            .await?;
         if row.vault_fingerprint == ours {
             return Ok(());
         }
@@ -202,8 +215,12 @@ impl Queue {
 }
 
 fn connect_options(url: &str, field: &str) -> Result<PgConnectOptions> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|error| Error::invalid(field, format!("not a PostgreSQL URL (postgres://user:password@host/name): {error}")))?;
+    let options = PgConnectOptions::from_str(url).map_err(|error| {
+        Error::invalid(
+            field,
+            format!("not a PostgreSQL URL (postgres://user:password@host/name): {error}"),
+        )
+    })?;
     // Every statement at debug, in the crate's own words, would cost more than the statement; slow ones are worth a line.
     Ok(options
         .application_name("posthaste")
@@ -221,7 +238,10 @@ async fn check_version(pool: &PgPool) -> Result<()> {
     if row.number >= 150_000 {
         return Ok(());
     }
-    Err(Error::Conflict(format!("the PostgreSQL server is version {}; Posthaste needs 15 or newer", row.text)))
+    Err(Error::Conflict(format!(
+        "the PostgreSQL server is version {}; Posthaste needs 15 or newer",
+        row.text
+    )))
 }
 
 fn migration_error(error: MigrateError) -> Error {
@@ -231,6 +251,8 @@ fn migration_error(error: MigrateError) -> Error {
             "the database's schema (migration {version}) is newer than this version of Posthaste ({}): start the newer one",
             env!("CARGO_PKG_VERSION")
         )),
-        other => Error::Conflict(format!("the database's schema cannot be brought up to date: {other}")),
+        other => Error::Conflict(format!(
+            "the database's schema cannot be brought up to date: {other}"
+        )),
     }
 }

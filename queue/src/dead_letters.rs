@@ -27,11 +27,23 @@ impl Filter {
     /// Checks a caller's filter. Without an end of its own it ends now: what dies while an action runs is not part of it.
     pub(crate) async fn resolve(queue: &Queue, filter: DeadLetterFilter, now: DateTime<Utc>) -> Result<Self> {
         let mut problems = Problems::default();
-        problems.require(filter.kind.as_deref().is_none_or(glob::is_valid), "type", "a glob such as `invoice.*`");
+        problems.require(
+            filter.kind.as_deref().is_none_or(glob::is_valid),
+            "type",
+            "a glob such as `invoice.*`",
+        );
         let failure = filter.failure.as_deref();
         let words = FailureKind::ALL.map(FailureKind::as_str).join(", ");
-        problems.require(failure.is_none_or(|word| FailureKind::parse(word).is_some()), "failure", format!("one of {words}"));
-        problems.require(filter.status.is_none_or(|s| (100..=999).contains(&s)), "status", "an HTTP status");
+        problems.require(
+            failure.is_none_or(|word| FailureKind::parse(word).is_some()),
+            "failure",
+            format!("one of {words}"),
+        );
+        problems.require(
+            filter.status.is_none_or(|s| (100..=999).contains(&s)),
+            "status",
+            "an HTTP status",
+        );
         problems.finish()?;
         let queue_id = match &filter.queue {
             Some(name) => Some(queue.find_queue(name).await?.id),
@@ -124,7 +136,8 @@ impl Queue {
         )
         .fetch_optional(&self.inner.pool)
         .await?;
-        row.map(|row| row.into_letter(self)).ok_or_else(|| Error::NotFound(format!("dead letter {id}")))
+        row.map(|row| row.into_letter(self))
+            .ok_or_else(|| Error::NotFound(format!("dead letter {id}")))
     }
 
     /// The ids of the oldest dead letters that a filter means.

@@ -63,7 +63,9 @@ impl Purpose {
     }
 
     pub(crate) fn from_code(code: i16) -> Option<Self> {
-        [Self::Live, Self::Replay, Self::Test].into_iter().find(|purpose| purpose.code() == code)
+        [Self::Live, Self::Replay, Self::Test]
+            .into_iter()
+            .find(|purpose| purpose.code() == code)
     }
 }
 

@@ -88,12 +88,18 @@ pub(crate) fn check(endpoint: &NewEndpoint, problems: &mut Problems) -> Option<U
     problems.require(endpoint.filter.len() <= 100, "filter", "at most 100 globs");
     for (i, glob) in endpoint.filter.iter().enumerate() {
         let fine = glob::is_valid(glob);
-        problems.require(fine, format!("filter[{i}]"), "1 to 200 of a-z A-Z 0-9 . _ - : / and *, such as `invoice.*`");
+        problems.require(
+            fine,
+            format!("filter[{i}]"),
+            "1 to 200 of a-z A-Z 0-9 . _ - : / and *, such as `invoice.*`",
+        );
     }
     check_description(&endpoint.description, problems);
     headers::check(&endpoint.headers, "headers", problems);
     settings::check(&endpoint.settings, "settings", problems);
-    check_url(&endpoint.url).map_err(|problem| problems.add("url", problem)).ok()
+    check_url(&endpoint.url)
+        .map_err(|problem| problems.add("url", problem))
+        .ok()
 }
 
 /// Notes what is wrong with a description.
@@ -105,9 +111,15 @@ pub(crate) fn check_description(text: &str, problems: &mut Problems) {
 /// Notes what is wrong with a queue's name.
 pub(crate) fn check_queue_name(name: &str, problems: &mut Problems) {
     let fine = (1..=100).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
         && name.as_bytes()[0].is_ascii_alphanumeric();
-    problems.require(fine, "name", "1 to 100 of a-z A-Z 0-9 . _ -, beginning with a letter or digit");
+    problems.require(
+        fine,
+        "name",
+        "1 to 100 of a-z A-Z 0-9 . _ -, beginning with a letter or digit",
+    );
 }
 
 #[cfg(test)]
@@ -116,12 +128,26 @@ mod tests {
 
     #[test]
     fn urls_are_http_and_carry_no_secrets() {
-        for fine in ["http://127.0.0.1:9000/", "https://example.com", "https://bücher.example/a?b=c", "http://[::1]/"] {
+        for fine in [
+            "http://127.0.0.1:9000/",
+            "https://example.com",
+            "https://bücher.example/a?b=c",
+            "http://[::1]/",
+        ] {
             assert!(check_url(fine).is_ok(), "{fine}");
         }
         for bad in [
-            "", "example.com", "ftp://example.com", "file:///etc/passwd", "https://u:p@example.com", "https://u@example.com",
-            "http://", "https://example.com:0/", "https://example.com/#a", "javascript:alert(1)", "http://exa mple.com/",
+            "",
+            "example.com",
+            "ftp://example.com",
+            "file:///etc/passwd",
+            "https://u:p@example.com",
+            "https://u@example.com",
+            "http://",
+            "https://example.com:0/",
+            "https://example.com/#a",
+            "javascript:alert(1)",
+            "http://exa mple.com/",
         ] {
             assert!(check_url(bad).is_err(), "{bad}");
         }

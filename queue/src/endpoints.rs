@@ -62,12 +62,19 @@ fn status_word(status: EndpointStatus) -> &'static str {
 
 impl Queue {
     /// Registers an endpoint on a queue. The answer is the only one that carries its secret.
-    pub async fn make_endpoint(&self, queue: &str, new: NewEndpoint, now: DateTime<Utc>) -> Result<proto::Endpoint> {
+    pub async fn make_endpoint(
+        &self,
+        queue: &str,
+        new: NewEndpoint,
+        now: DateTime<Utc>,
+    ) -> Result<proto::Endpoint> {
         let mut problems = Problems::default();
         let url = endpoint::check(&new, &mut problems);
         let secret = match new.secret.as_deref().map(Secret::parse) {
             None => Some(self.with_ids(|_, rng| Secret::make(rng))),
-            Some(parsed) => parsed.map_err(|problem| problems.add("secret", problem.to_string())).ok(),
+            Some(parsed) => parsed
+                .map_err(|problem| problems.add("secret", problem.to_string()))
+                .ok(),
         };
         problems.finish()?;
         let (Some(url), Some(secret)) = (url, secret) else {
@@ -75,10 +82,13 @@ impl Queue {
         };
         let id = self.mint(now);
         let mut change = self.begin_change().await?;
-        let queue_id = sqlx::query_scalar!("-- find queue\nSELECT id FROM queues WHERE name = $1 AND deleted_at IS NULL", queue)
-            .fetch_optional(&mut *change.tx)
-            .await?
-            .ok_or_else(|| Error::NotFound(format!("queue {queue:?}")))?;
+        let queue_id = sqlx::query_scalar!(
+            "-- find queue\nSELECT id FROM queues WHERE name = $1 AND deleted_at IS NULL",
+            queue
+        )
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| Error::NotFound(format!("queue {queue:?}")))?;
         sqlx::query!(
             "-- make endpoint
             INSERT INTO endpoints (id, queue_id, shard, url, description, filter, headers, settings, created_at, updated_at, changed)
@@ -120,7 +130,12 @@ impl Queue {
     }
 
     /// Lists the endpoints of a queue, oldest first, those after `after`, at most `limit`.
-    pub async fn list_endpoints(&self, queue: &str, after: Option<EndpointId>, limit: i64) -> Result<Vec<proto::Endpoint>> {
+    pub async fn list_endpoints(
+        &self,
+        queue: &str,
+        after: Option<EndpointId>,
+        limit: i64,
+    ) -> Result<Vec<proto::Endpoint>> {
         let queue_id = self.find_queue(queue).await?.id;
         let rows = sqlx::query_as!(
             Row,
@@ -139,7 +154,12 @@ impl Queue {
     }
 
     /// Changes an endpoint.
-    pub async fn update_endpoint(&self, id: EndpointId, update: EndpointUpdate, now: DateTime<Utc>) -> Result<proto::Endpoint> {
+    pub async fn update_endpoint(
+        &self,
+        id: EndpointId,
+        update: EndpointUpdate,
+        now: DateTime<Utc>,
+    ) -> Result<proto::Endpoint> {
         let mut change = self.begin_change().await?;
         let current = sqlx::query!(
             r#"-- update endpoint: read
@@ -181,7 +201,12 @@ impl Queue {
     }
 
     /// Enables or pauses an endpoint. An endpoint that was disabled is enabled again, not paused.
-    pub async fn set_endpoint_status(&self, id: EndpointId, status: EndpointStatus, now: DateTime<Utc>) -> Result<proto::Endpoint> {
+    pub async fn set_endpoint_status(
+        &self,
+        id: EndpointId,
+        status: EndpointStatus,
+        now: DateTime<Utc>,
+    ) -> Result<proto::Endpoint> {
         let reason = (status == EndpointStatus::Disabled).then_some("disabled by hand");
         self.write_status(id, status, reason, now).await?;
         self.read_endpoint(id).await
@@ -189,13 +214,22 @@ impl Queue {
 
     /// Disables an endpoint because of what it answered. Nothing happens if it is gone.
     pub async fn disable_endpoint(&self, id: EndpointId, reason: &str, now: DateTime<Utc>) -> Result<()> {
-        match self.write_status(id, EndpointStatus::Disabled, Some(reason), now).await {
+        match self
+            .write_status(id, EndpointStatus::Disabled, Some(reason), now)
+            .await
+        {
             Err(Error::NotFound(_)) => Ok(()),
             other => other,
         }
     }
 
-    async fn write_status(&self, id: EndpointId, status: EndpointStatus, reason: Option<&str>, now: DateTime<Utc>) -> Result<()> {
+    async fn write_status(
+        &self,
+        id: EndpointId,
+        status: EndpointStatus,
+        reason: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         let mut change = self.begin_change().await?;
         let done = sqlx::query!(
             "-- endpoint status

@@ -38,7 +38,13 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { writers: 2, group_tasks: 2_000, group_bytes: 4 << 20, group_deliveries: 10_000, waiting_bytes: 64 << 20 }
+        Self {
+            writers: 2,
+            group_tasks: 2_000,
+            group_bytes: 4 << 20,
+            group_deliveries: 10_000,
+            waiting_bytes: 64 << 20,
+        }
     }
 }
 
@@ -97,26 +103,51 @@ impl Enqueuer {
         let (units, waiting) = mpsc::unbounded_channel();
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..config.writers.max(1) {
-            let writer = Writer { queue: queue.clone(), config: config.clone() };
+            let writer = Writer {
+                queue: queue.clone(),
+                config: config.clone(),
+            };
             tokio::spawn(writer.run(waiting.clone()));
         }
         let most = u32::try_from(config.waiting_bytes).unwrap_or(u32::MAX);
-        Self { units, memory: Arc::new(Semaphore::new(most as usize)), most }
+        Self {
+            units,
+            memory: Arc::new(Semaphore::new(most as usize)),
+            most,
+        }
     }
 
     /// Commits tasks to a queue, and answers for each in order. An error means that nothing is promised: the tasks may be given again.
-    pub async fn enqueue(&self, queue: Arc<QueueEntry>, tasks: Vec<Checked>, target: Target, now: DateTime<Utc>) -> Answer {
+    pub async fn enqueue(
+        &self,
+        queue: Arc<QueueEntry>,
+        tasks: Vec<Checked>,
+        target: Target,
+        now: DateTime<Utc>,
+    ) -> Answer {
         if tasks.is_empty() {
             return Ok(vec![]);
         }
         let bytes: usize = tasks.iter().map(|t| t.task.payload.len() + 1_024).sum();
         let bytes = u32::try_from(bytes).unwrap_or(u32::MAX).min(self.most);
         let memory = self.memory.clone().try_acquire_many_owned(bytes).map_err(|_| {
-            Error::Unavailable("too many tasks are waiting to be committed; the database is slower than the producers".into())
+            Error::Unavailable(
+                "too many tasks are waiting to be committed; the database is slower than the producers"
+                    .into(),
+            )
         })?;
         let (answer, committed) = oneshot::channel();
         let stopped = || Error::Unavailable("this node is shutting down".into());
-        self.units.send(Unit { queue, tasks, target, now, answer, _memory: memory }).map_err(|_| stopped())?;
+        self.units
+            .send(Unit {
+                queue,
+                tasks,
+                target,
+                now,
+                answer,
+                _memory: memory,
+            })
+            .map_err(|_| stopped())?;
         committed.await.map_err(|_| stopped())?
     }
 }
@@ -138,7 +169,9 @@ impl Writer {
     }
 
     async fn gather(&self, waiting: &mut mpsc::UnboundedReceiver<Unit>) -> Vec<Unit> {
-        let Some(first) = waiting.recv().await else { return vec![] };
+        let Some(first) = waiting.recv().await else {
+            return vec![];
+        };
         let size = |unit: &Unit| unit.tasks.iter().map(|t| t.task.payload.len()).sum::<usize>();
         let (mut tasks, mut bytes) = (first.tasks.len(), size(&first));
         let mut units = vec![first];
@@ -153,10 +186,17 @@ impl Writer {
 
     /// Commits what was gathered, in as few statements as the limits allow, and answers.
     async fn commit(&self, mut units: Vec<Unit>) {
-        let mut answers: Vec<Answer> = units.iter().map(|unit| Ok(Vec::with_capacity(unit.tasks.len()))).collect();
+        let mut answers: Vec<Answer> = units
+            .iter()
+            .map(|unit| Ok(Vec::with_capacity(unit.tasks.len())))
+            .collect();
         let mut todo: Vec<(usize, Checked)> = Vec::new();
         for (index, unit) in units.iter_mut().enumerate() {
-            todo.extend(std::mem::take(&mut unit.tasks).into_iter().map(|task| (index, task)));
+            todo.extend(
+                std::mem::take(&mut unit.tasks)
+                    .into_iter()
+                    .map(|task| (index, task)),
+            );
         }
         let mut todo = todo.into_iter().peekable();
         while todo.peek().is_some() {
@@ -186,7 +226,11 @@ impl Writer {
         }
     }
 
-    fn next_group(&self, units: &[Unit], todo: &mut std::iter::Peekable<impl Iterator<Item = (usize, Checked)>>) -> Vec<(usize, Checked)> {
+    fn next_group(
+        &self,
+        units: &[Unit],
+        todo: &mut std::iter::Peekable<impl Iterator<Item = (usize, Checked)>>,
+    ) -> Vec<(usize, Checked)> {
         let (mut group, mut bytes, mut deliveries) = (vec![], 0, 0);
         while let Some((unit, task)) = todo.peek() {
             let (size, fanout) = (task.task.payload.len(), units[*unit].queue.endpoints.len());
@@ -203,13 +247,21 @@ impl Writer {
         group
     }
 
-    async fn commit_group(&self, units: &[Unit], group: &[(usize, Checked)]) -> Result<Vec<Result<Receipt, KeyReused>>> {
+    async fn commit_group(
+        &self,
+        units: &[Unit],
+        group: &[(usize, Checked)],
+    ) -> Result<Vec<Result<Receipt, KeyReused>>> {
         // The version moves only when somebody changes queues or endpoints at this very moment; three in a row is a storm of changes.
         for _ in 0..20 {
             let snapshot = self.queue.catalog().snapshot();
             let mut rows = Rows::default();
             let plan = self.queue.with_ids(|mint, rng| {
-                let mut planner = Planner { snapshot: &snapshot, rows: &mut rows, keys: HashMap::new() };
+                let mut planner = Planner {
+                    snapshot: &snapshot,
+                    rows: &mut rows,
+                    keys: HashMap::new(),
+                };
                 let mut mints = || mint.next(units[group[0].0].now, rng);
                 let tasks: Vec<(TaskId, usize)> = group
                     .iter()
@@ -224,7 +276,9 @@ impl Writer {
             };
             return self.settle(&snapshot, rows, &plan, group, kept).await;
         }
-        Err(Error::Unavailable("the catalog keeps changing under the enqueue".into()))
+        Err(Error::Unavailable(
+            "the catalog keeps changing under the enqueue".into(),
+        ))
     }
 
     /// After the commit: offers what this node pushes, notifies the owners of the rest, and makes the receipts.
@@ -245,14 +299,22 @@ impl Writer {
                     if Some(first.fingerprint) != checked.fingerprint {
                         return Err(KeyReused);
                     }
-                    return Ok(Receipt { id: first.task_id, deliveries: first.fanout, repeated: true });
+                    return Ok(Receipt {
+                        id: first.task_id,
+                        deliveries: first.fanout,
+                        repeated: true,
+                    });
                 }
                 let repeated = rows.ids[*row] != *id;
                 if repeated && rows.fingerprints[*row] != checked.fingerprint {
                     return Err(KeyReused);
                 }
                 let (id, deliveries) = (rows.ids[*row], u32::try_from(rows.fanouts[*row]).unwrap_or(0));
-                Ok(Receipt { id, deliveries, repeated })
+                Ok(Receipt {
+                    id,
+                    deliveries,
+                    repeated,
+                })
             })
             .collect();
         self.queue.inner.rollups.enqueued(&rows, &kept);
@@ -262,17 +324,22 @@ impl Writer {
 
     async fn hand_over(&self, snapshot: &Snapshot, rows: Rows, kept: &Kept) {
         let (mut mine, mut theirs) = (Vec::new(), Vec::new());
-        rows.into_deliveries(|task, endpoint| {
-            if !kept.has(task) {
-                return false;
-            }
-            let Some(endpoint) = snapshot.endpoints.get(&endpoint) else { return false };
-            let ours = self.queue.door().is_some_and(|door| door.owns(endpoint.shard));
-            if !ours {
-                theirs.push(endpoint.shard);
-            }
-            ours
-        }, &mut mine);
+        rows.into_deliveries(
+            |task, endpoint| {
+                if !kept.has(task) {
+                    return false;
+                }
+                let Some(endpoint) = snapshot.endpoints.get(&endpoint) else {
+                    return false;
+                };
+                let ours = self.queue.door().is_some_and(|door| door.owns(endpoint.shard));
+                if !ours {
+                    theirs.push(endpoint.shard);
+                }
+                ours
+            },
+            &mut mine,
+        );
         if let Some(door) = self.queue.door().filter(|_| !mine.is_empty()) {
             door.offer(mine);
         }
@@ -306,10 +373,18 @@ impl Planner<'_> {
                 return (id, first);
             }
         }
-        let queue = self.snapshot.queues.get(&unit.queue.name).filter(|queue| queue.id == unit.queue.id);
+        let queue = self
+            .snapshot
+            .queues
+            .get(&unit.queue.name)
+            .filter(|queue| queue.id == unit.queue.id);
         let endpoints: Vec<EndpointId> = match (unit.target, queue) {
             (Target::Test(endpoint), _) => vec![endpoint],
-            (Target::Matching, Some(queue)) => self.snapshot.matching(queue, &checked.task.kind).map(|e| e.id).collect(),
+            (Target::Matching, Some(queue)) => self
+                .snapshot
+                .matching(queue, &checked.task.kind)
+                .map(|e| e.id)
+                .collect(),
             // Deleted between the look-up and now: stored, and sent nowhere.
             (Target::Matching, None) => vec![],
         };
@@ -317,7 +392,8 @@ impl Planner<'_> {
             Target::Matching => (Purpose::Live, checked.task.priority.unwrap_or(DEFAULT_PRIORITY)),
             Target::Test(_) => (Purpose::Test, TEST_PRIORITY),
         };
-        self.rows.add(id, unit.queue.id, checked, &endpoints, purpose, priority);
+        self.rows
+            .add(id, unit.queue.id, checked, &endpoints, purpose, priority);
         (id, row)
     }
 }
@@ -346,17 +422,32 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    fn add(&mut self, id: TaskId, queue: QueueId, checked: &Checked, endpoints: &[EndpointId], purpose: Purpose, priority: u8) {
-        let Checked { task, due_at, fingerprint } = checked;
-        self.delivery_rows.extend(endpoints.iter().map(|_| self.ids.len()));
+    fn add(
+        &mut self,
+        id: TaskId,
+        queue: QueueId,
+        checked: &Checked,
+        endpoints: &[EndpointId],
+        purpose: Purpose,
+        priority: u8,
+    ) {
+        let Checked {
+            task,
+            due_at,
+            fingerprint,
+        } = checked;
+        self.delivery_rows
+            .extend(endpoints.iter().map(|_| self.ids.len()));
         self.delivery_endpoints.extend(endpoints);
         self.ids.push(id);
         self.queues.push(queue);
-        self.fanouts.push(i32::try_from(endpoints.len()).unwrap_or(i32::MAX));
+        self.fanouts
+            .push(i32::try_from(endpoints.len()).unwrap_or(i32::MAX));
         self.kinds.push(task.kind.clone());
         self.content_types.push(task.content_type.clone());
         self.payloads.push(task.payload.clone());
-        self.headers.push((!task.headers.is_empty()).then(|| Json(task.headers.clone())));
+        self.headers
+            .push((!task.headers.is_empty()).then(|| Json(task.headers.clone())));
         self.priorities.push(i16::from(priority));
         self.due.push(*due_at);
         self.expires.push(task.expires_at);
@@ -367,13 +458,22 @@ impl Rows {
     }
 
     fn add_delivery_ids(&mut self, rng: &mut impl rand::Rng) {
-        self.delivery_ids = self.delivery_rows.iter().map(|row| id::delivery_of(self.ids[*row], rng)).collect();
+        self.delivery_ids = self
+            .delivery_rows
+            .iter()
+            .map(|row| id::delivery_of(self.ids[*row], rng))
+            .collect();
     }
 
     /// The deliveries that `wanted` (task, endpoint) says yes to, as the dispatcher takes them.
     fn into_deliveries(self, mut wanted: impl FnMut(TaskId, EndpointId) -> bool, out: &mut Vec<Delivery>) {
         let mut shared: Option<(usize, Arc<Content>)> = None;
-        for ((id, row), endpoint_id) in self.delivery_ids.iter().zip(&self.delivery_rows).zip(&self.delivery_endpoints) {
+        for ((id, row), endpoint_id) in self
+            .delivery_ids
+            .iter()
+            .zip(&self.delivery_rows)
+            .zip(&self.delivery_endpoints)
+        {
             if !wanted(self.ids[*row], *endpoint_id) {
                 continue;
             }
@@ -402,7 +502,10 @@ impl Rows {
             kind: self.kinds[row].clone(),
             content_type: self.content_types[row].clone(),
             payload: self.payloads[row].clone(),
-            headers: self.headers[row].as_ref().map(|h| h.0.clone()).unwrap_or_default(),
+            headers: self.headers[row]
+                .as_ref()
+                .map(|h| h.0.clone())
+                .unwrap_or_default(),
             retry: self.retries[row].as_ref().map(|r| r.0.clone()),
         }
     }
@@ -443,9 +546,16 @@ impl Queue {
         let delivery_due: Vec<_> = rows.delivery_rows.iter().map(|r| rows.due[*r]).collect();
         let delivery_expires: Vec<_> = rows.delivery_rows.iter().map(|r| rows.expires[*r]).collect();
         let delivery_priorities: Vec<_> = rows.delivery_rows.iter().map(|r| rows.priorities[*r]).collect();
-        let delivery_purposes: Vec<_> = rows.delivery_rows.iter().map(|r| rows.purposes[*r].code()).collect();
-        let delivery_sizes: Vec<_> =
-            rows.delivery_rows.iter().map(|r| i32::try_from(rows.payloads[*r].len()).unwrap_or(i32::MAX)).collect();
+        let delivery_purposes: Vec<_> = rows
+            .delivery_rows
+            .iter()
+            .map(|r| rows.purposes[*r].code())
+            .collect();
+        let delivery_sizes: Vec<_> = rows
+            .delivery_rows
+            .iter()
+            .map(|r| i32::try_from(rows.payloads[*r].len()).unwrap_or(i32::MAX))
+            .collect();
         if !keyed {
             let done = sqlx::query!(
                 r#"-- enqueue
@@ -488,7 +598,11 @@ impl Queue {
             .await?;
             return Ok(done.current.then_some(Kept::All));
         }
-        let fingerprints: Vec<Option<&[u8]>> = rows.fingerprints.iter().map(|f| f.as_ref().map(<[u8; 32]>::as_slice)).collect();
+        let fingerprints: Vec<Option<&[u8]>> = rows
+            .fingerprints
+            .iter()
+            .map(|f| f.as_ref().map(<[u8; 32]>::as_slice))
+            .collect();
         let window = self.inner.config.idempotency_window.as_secs_f64();
         let done = sqlx::query!(
             r#"-- enqueue with idempotency keys
@@ -551,16 +665,32 @@ impl Queue {
             return Ok(None);
         }
         let stored: std::collections::HashSet<TaskId> = done.stored.into_iter().collect();
-        let lost: std::collections::HashSet<_> = rows.ids.iter().filter(|id| !stored.contains(id)).copied().collect();
-        Ok(Some(if lost.is_empty() { Kept::All } else { Kept::AllBut(lost) }))
+        let lost: std::collections::HashSet<_> = rows
+            .ids
+            .iter()
+            .filter(|id| !stored.contains(id))
+            .copied()
+            .collect();
+        Ok(Some(if lost.is_empty() {
+            Kept::All
+        } else {
+            Kept::AllBut(lost)
+        }))
     }
 
     /// For each task that lost its idempotency key: the task that has it. Keyed by the loser's id.
     async fn firsts(&self, rows: &Rows, kept: &Kept) -> Result<HashMap<TaskId, First>> {
-        let Kept::AllBut(lost) = kept else { return Ok(HashMap::new()) };
-        let wanted: Vec<usize> = (0..rows.ids.len()).filter(|row| lost.contains(&rows.ids[*row])).collect();
+        let Kept::AllBut(lost) = kept else {
+            return Ok(HashMap::new());
+        };
+        let wanted: Vec<usize> = (0..rows.ids.len())
+            .filter(|row| lost.contains(&rows.ids[*row]))
+            .collect();
         let queues: Vec<QueueId> = wanted.iter().map(|row| rows.queues[*row]).collect();
-        let keys: Vec<String> = wanted.iter().map(|row| rows.keys[*row].clone().unwrap_or_default()).collect();
+        let keys: Vec<String> = wanted
+            .iter()
+            .map(|row| rows.keys[*row].clone().unwrap_or_default())
+            .collect();
         let losers: Vec<TaskId> = wanted.iter().map(|row| rows.ids[*row]).collect();
         let found = sqlx::query!(
             r#"-- who has the idempotency keys
@@ -578,7 +708,11 @@ impl Queue {
             let fingerprint = row.fingerprint.as_slice().try_into().map_err(|_| {
                 Error::corrupt("idempotency_keys", "fingerprint", row.task_id, "not 32 bytes")
             })?;
-            let first = First { task_id: row.task_id, fanout: u32::try_from(row.fanout).unwrap_or(0), fingerprint };
+            let first = First {
+                task_id: row.task_id,
+                fanout: u32::try_from(row.fanout).unwrap_or(0),
+                fingerprint,
+            };
             firsts.insert(row.loser, first);
         }
         Ok(firsts)
@@ -588,9 +722,13 @@ impl Queue {
     pub(crate) async fn notify_work(&self, mut shards: Vec<u8>) -> Result<()> {
         shards.sort_unstable();
         shards.dedup();
-        sqlx::query!("-- notify\nSELECT pg_notify($1, $2)", listen::WORK, listen::shards_to_text(&shards))
-            .execute(&self.inner.hot)
-            .await?;
+        sqlx::query!(
+            "-- notify\nSELECT pg_notify($1, $2)",
+            listen::WORK,
+            listen::shards_to_text(&shards)
+        )
+        .execute(&self.inner.hot)
+        .await?;
         Ok(())
     }
 }

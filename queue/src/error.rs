@@ -38,7 +38,11 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 fn describe(errors: &[FieldError]) -> String {
-    errors.iter().map(|e| format!("{}: {}", e.field, e.detail)).collect::<Vec<_>>().join("; ")
+    errors
+        .iter()
+        .map(|e| format!("{}: {}", e.field, e.detail))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 impl Error {
@@ -48,14 +52,27 @@ impl Error {
     }
 
     /// A row that does not hold what it must.
-    pub(crate) fn corrupt(table: &'static str, column: &'static str, id: impl ToString, problem: impl ToString) -> Self {
-        Self::Corrupt { table, column, id: id.to_string(), problem: problem.to_string() }
+    pub(crate) fn corrupt(
+        table: &'static str,
+        column: &'static str,
+        id: impl ToString,
+        problem: impl ToString,
+    ) -> Self {
+        Self::Corrupt {
+            table,
+            column,
+            id: id.to_string(),
+            problem: problem.to_string(),
+        }
     }
 }
 
 /// What is wrong with one field.
 pub fn field_error(field: impl Into<String>, detail: impl Into<String>) -> FieldError {
-    FieldError { field: field.into(), detail: detail.into() }
+    FieldError {
+        field: field.into(),
+        detail: detail.into(),
+    }
 }
 
 impl From<sqlx::Error> for Error {
@@ -63,15 +80,24 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         use sqlx::Error as E;
         let passes = match &error {
-            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => true,
+            E::Io(_) | E::Tls(_) | E::PoolTimedOut | E::PoolClosed | E::WorkerCrashed | E::Protocol(_) => {
+                true
+            }
             // 08 connection, 53 insufficient resources, 57 operator intervention (shutdown, cancel), 58 system error,
             // 40 rollback (serialisation, deadlock), 25006 read-only (a standby after a fail-over).
             E::Database(e) => e.code().is_some_and(|code| {
-                ["08", "53", "57", "58", "40"].iter().any(|class| code.starts_with(class)) || code == "25006"
+                ["08", "53", "57", "58", "40"]
+                    .iter()
+                    .any(|class| code.starts_with(class))
+                    || code == "25006"
             }),
             _ => false,
         };
-        if passes { Self::Unavailable(error.to_string()) } else { Self::Database(error) }
+        if passes {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Database(error)
+        }
     }
 }
 
@@ -99,6 +125,10 @@ impl Problems {
 
     /// An error if there were any.
     pub fn finish(self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::Invalid(self.0))
+        }
     }
 }

@@ -48,14 +48,20 @@ impl Finished {
 
     fn status(&self) -> Option<i16> {
         match &self.request {
-            Some(Request { outcome: Outcome::Answered(answer), .. }) => i16::try_from(answer.status).ok(),
+            Some(Request {
+                outcome: Outcome::Answered(answer),
+                ..
+            }) => i16::try_from(answer.status).ok(),
             _ => None,
         }
     }
 
     fn failure(&self) -> Option<&'static str> {
         match &self.request {
-            Some(Request { outcome: Outcome::Failed(failure), .. }) => Some(failure.kind.as_str()),
+            Some(Request {
+                outcome: Outcome::Failed(failure),
+                ..
+            }) => Some(failure.kind.as_str()),
             _ => None,
         }
     }
@@ -88,10 +94,20 @@ struct Attempts<'a> {
 
 impl<'a> Attempts<'a> {
     fn add(&mut self, finished: &'a Finished) {
-        let Finished { delivery, id, verdict, reason, request, .. } = finished;
+        let Finished {
+            delivery,
+            id,
+            verdict,
+            reason,
+            request,
+            ..
+        } = finished;
         let timing = request.as_ref().map(|r| r.timing).unwrap_or_default();
         let answer = match request {
-            Some(Request { outcome: Outcome::Answered(answer), .. }) => Some(answer),
+            Some(Request {
+                outcome: Outcome::Answered(answer),
+                ..
+            }) => Some(answer),
             _ => None,
         };
         self.ids.push(*id);
@@ -99,10 +115,16 @@ impl<'a> Attempts<'a> {
         self.tasks.push(delivery.content.id);
         self.queues.push(delivery.content.queue_id);
         self.endpoints.push(delivery.endpoint_id);
-        self.numbers.push(i16::try_from(finished.made()).unwrap_or(i16::MAX));
+        self.numbers
+            .push(i16::try_from(finished.made()).unwrap_or(i16::MAX));
         self.verdicts.push(verdict.as_str());
-        self.reasons.push((*verdict != Verdict::Delivered).then_some(reason.as_str()));
-        self.retry_at.push(if let Verdict::Retry { at } = verdict { Some(*at) } else { None });
+        self.reasons
+            .push((*verdict != Verdict::Delivered).then_some(reason.as_str()));
+        self.retry_at.push(if let Verdict::Retry { at } = verdict {
+            Some(*at)
+        } else {
+            None
+        });
         self.urls.push(request.as_ref().map(|r| r.url.as_str()));
         self.statuses.push(finished.status());
         self.failures.push(finished.failure());
@@ -113,7 +135,8 @@ impl<'a> Attempts<'a> {
         self.first_byte.push(timing.first_byte_us.map(micros));
         self.total.push(micros(timing.total_us));
         self.headers.push(answer.map(|a| header_lines(&a.headers)));
-        self.bodies.push(answer.filter(|a| !a.body.is_empty()).map(|a| a.body.as_ref()));
+        self.bodies
+            .push(answer.filter(|a| !a.body.is_empty()).map(|a| a.body.as_ref()));
         self.truncated.push(answer.is_some_and(|a| a.truncated));
     }
 }
@@ -128,7 +151,11 @@ fn header_lines(headers: &[(String, String)]) -> String {
     for (name, value) in headers {
         lines.push_str(name);
         lines.push_str(": ");
-        lines.extend(value.chars().map(|c| if matches!(c, '\0' | '\n' | '\r') { ' ' } else { c }));
+        lines.extend(
+            value
+                .chars()
+                .map(|c| if matches!(c, '\0' | '\n' | '\r') { ' ' } else { c }),
+        );
         lines.push('\n');
     }
     lines
@@ -143,16 +170,27 @@ impl Queue {
         let mut log = Attempts::default();
         finished.iter().for_each(|one| log.add(one));
         let of = |wanted: fn(&Finished) -> bool| finished.iter().filter(move |one| wanted(one));
-        let is_letter = |one: &Finished| one.verdict == Verdict::Dead && one.delivery.purpose != Purpose::Test;
+        let is_letter =
+            |one: &Finished| one.verdict == Verdict::Dead && one.delivery.purpose != Purpose::Test;
         let gone: Vec<_> = finished
             .iter()
-            .filter(|one| one.verdict == Verdict::Delivered || (one.verdict == Verdict::Dead && !is_letter(one)))
+            .filter(|one| {
+                one.verdict == Verdict::Delivered || (one.verdict == Verdict::Dead && !is_letter(one))
+            })
             .map(|one| one.delivery.id)
             .collect();
         let dead: Vec<&Finished> = finished.iter().filter(|one| is_letter(one)).collect();
         let again: Vec<&Finished> = of(|one| matches!(one.verdict, Verdict::Retry { .. })).collect();
-        let again_at: Vec<_> =
-            again.iter().filter_map(|one| if let Verdict::Retry { at } = one.verdict { Some(at) } else { None }).collect();
+        let again_at: Vec<_> = again
+            .iter()
+            .filter_map(|one| {
+                if let Verdict::Retry { at } = one.verdict {
+                    Some(at)
+                } else {
+                    None
+                }
+            })
+            .collect();
         let before = |one: &&Finished| i16::try_from(one.delivery.attempts).unwrap_or(i16::MAX);
         let made = |one: &&Finished| i16::try_from(one.made()).unwrap_or(i16::MAX);
         sqlx::query!(

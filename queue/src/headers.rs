@@ -34,13 +34,20 @@ const RESERVED: [&str; 17] = [
 pub fn check(headers: &BTreeMap<String, String>, field: &str, problems: &mut Problems) {
     problems.require(headers.len() <= MOST, field, format!("at most {MOST} headers"));
     let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    problems.require(bytes <= MOST_BYTES, field, format!("at most {MOST_BYTES} bytes of names and values together"));
+    problems.require(
+        bytes <= MOST_BYTES,
+        field,
+        format!("at most {MOST_BYTES} bytes of names and values together"),
+    );
     let mut seen = std::collections::HashSet::new();
     for (name, value) in headers {
         if let Err(problem) = check_one(name, value) {
             problems.add(format!("{field}.{}", name.escape_default()), problem);
         } else if !seen.insert(name.to_ascii_lowercase()) {
-            problems.add(format!("{field}.{name}"), "given twice: header names do not differ by case");
+            problems.add(
+                format!("{field}.{name}"),
+                "given twice: header names do not differ by case",
+            );
         }
     }
 }
@@ -48,7 +55,9 @@ pub fn check(headers: &BTreeMap<String, String>, field: &str, problems: &mut Pro
 fn check_one(name: &str, value: &str) -> Result<(), &'static str> {
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if name.is_empty() || !name.bytes().all(token) {
-        return Err("a header's name is one or more of A-Z a-z 0-9 ! # $ % & ' * + - . ^ _ ` | ~ (RFC 9110, section 5.6.2)");
+        return Err(
+            "a header's name is one or more of A-Z a-z 0-9 ! # $ % & ' * + - . ^ _ ` | ~ (RFC 9110, section 5.6.2)",
+        );
     }
     let lower = name.to_ascii_lowercase();
     if lower.starts_with("webhook-") || lower.starts_with("posthaste-") {
@@ -69,7 +78,10 @@ mod tests {
     use super::*;
 
     fn problems(pairs: &[(&str, &str)]) -> Vec<String> {
-        let headers = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        let headers = pairs
+            .iter()
+            .map(|(n, v)| ((*n).to_owned(), (*v).to_owned()))
+            .collect();
         let mut problems = Problems::default();
         check(&headers, "headers", &mut problems);
         problems.into_vec().into_iter().map(|e| e.field).collect()
@@ -78,7 +90,16 @@ mod tests {
     #[test]
     fn own_headers_pass_and_ours_do_not() {
         assert!(problems(&[("x-shop", "7"), ("Authorization", "Bearer a b"), ("cookie", "")]).is_empty());
-        for name in ["webhook-id", "Webhook-Signature", "posthaste-x", "Host", "content-length", "Transfer-Encoding", "TE", "user-agent"] {
+        for name in [
+            "webhook-id",
+            "Webhook-Signature",
+            "posthaste-x",
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "TE",
+            "user-agent",
+        ] {
             assert_eq!(problems(&[(name, "x")]), [format!("headers.{name}")]);
         }
     }

@@ -40,7 +40,10 @@ impl Mint {
 /// One id for `now`, where the order within a millisecond does not matter.
 pub fn one(now: DateTime<Utc>, rng: &mut impl Rng) -> Uuid {
     let counter = rng.next_u64() & 0xfff;
-    assemble(u64::try_from(now.timestamp_millis()).unwrap_or(0) << 12 | counter, rng.next_u64())
+    assemble(
+        u64::try_from(now.timestamp_millis()).unwrap_or(0) << 12 | counter,
+        rng.next_u64(),
+    )
 }
 
 fn assemble(time_and_counter: u64, random: u64) -> Uuid {

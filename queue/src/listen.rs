@@ -60,7 +60,10 @@ impl Queue {
     }
 
     async fn listen(&self, hints: &mpsc::Sender<Hint>) -> Result<()> {
-        let pool = PgPoolOptions::new().max_connections(1).connect_with(self.inner.listen.clone()).await?;
+        let pool = PgPoolOptions::new()
+            .max_connections(1)
+            .connect_with(self.inner.listen.clone())
+            .await?;
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen_all([change::CHANNEL, WORK, WITHDRAWN]).await?;
         // Subscribed first, looked second: what happened in between is heard or seen.
@@ -76,7 +79,13 @@ impl Queue {
             };
             let hint = match notice.channel() {
                 WORK => Hint::Work(shards_from_text(notice.payload())),
-                WITHDRAWN => Hint::Withdrawn(notice.payload().split(',').filter_map(|id| id.parse().ok()).collect()),
+                WITHDRAWN => Hint::Withdrawn(
+                    notice
+                        .payload()
+                        .split(',')
+                        .filter_map(|id| id.parse().ok())
+                        .collect(),
+                ),
                 _ => {
                     self.refresh_catalog().await?;
                     continue;
@@ -87,7 +96,10 @@ impl Queue {
     }
 
     /// Tells this node's dispatcher and every other's that deliveries are no more.
-    pub(crate) async fn withdrawn(&self, gone: &[(crate::id::EndpointId, crate::id::DeliveryId)]) -> Result<()> {
+    pub(crate) async fn withdrawn(
+        &self,
+        gone: &[(crate::id::EndpointId, crate::id::DeliveryId)],
+    ) -> Result<()> {
         if gone.is_empty() {
             return Ok(());
         }
@@ -100,7 +112,9 @@ impl Queue {
         // A payload has at most 8,000 bytes: 200 ids of 36 and a comma.
         for some in endpoints.chunks(200) {
             let text = some.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-            sqlx::query!("-- notify\nSELECT pg_notify($1, $2)", WITHDRAWN, text).execute(&self.inner.pool).await?;
+            sqlx::query!("-- notify\nSELECT pg_notify($1, $2)", WITHDRAWN, text)
+                .execute(&self.inner.pool)
+                .await?;
         }
         Ok(())
     }

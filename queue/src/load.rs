@@ -82,7 +82,11 @@ impl Queue {
         let (mut endpoints, mut priorities, mut limits) = (vec![], vec![], vec![]);
         let (mut after_due, mut after_id) = (vec![], vec![]);
         for page in pages {
-            let lowest = if page.tests_only { usize::from(TEST_PRIORITY) } else { 0 };
+            let lowest = if page.tests_only {
+                usize::from(TEST_PRIORITY)
+            } else {
+                0
+            };
             for priority in (lowest..PRIORITIES).rev() {
                 let (due, id) = page.cursor.0[priority].unwrap_or((DateTime::UNIX_EPOCH, DeliveryId::nil()));
                 endpoints.push(page.endpoint_id);
@@ -201,12 +205,18 @@ impl Queue {
         )
         .fetch_all(&self.inner.hot)
         .await?;
-        let ours = rows.into_iter().filter(|row| wanted.contains(&crate::endpoint::shard_of(row.endpoint_id)));
+        let ours = rows
+            .into_iter()
+            .filter(|row| wanted.contains(&crate::endpoint::shard_of(row.endpoint_id)));
         Ok(ours.map(|row| (row.endpoint_id, row.due_at)).collect())
     }
 
     /// When the earliest delivery of each of these endpoints is due that is not due yet; those with none are left out.
-    pub async fn next_due(&self, endpoints: &[EndpointId], now: DateTime<Utc>) -> Result<Vec<(EndpointId, DateTime<Utc>)>> {
+    pub async fn next_due(
+        &self,
+        endpoints: &[EndpointId],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(EndpointId, DateTime<Utc>)>> {
         let rows = sqlx::query!(
             r#"-- next due
             SELECT e.id AS "endpoint_id!", min(d.due_at) AS "due_at!"
@@ -222,6 +232,9 @@ impl Queue {
         )
         .fetch_all(&self.inner.hot)
         .await?;
-        Ok(rows.into_iter().map(|row| (row.endpoint_id, row.due_at)).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.endpoint_id, row.due_at))
+            .collect())
     }
 }

@@ -26,7 +26,10 @@ pub struct Renewed {
 /// gains or had move.
 pub fn assign(shard: u8, nodes: &[NodeId]) -> Option<NodeId> {
     let weight = |node: &NodeId| {
-        let hash = Sha256::new().chain_update(node.as_bytes()).chain_update([shard]).finalize();
+        let hash = Sha256::new()
+            .chain_update(node.as_bytes())
+            .chain_update([shard])
+            .finalize();
         let mut high = [0; 8];
         high.copy_from_slice(&hash[..8]);
         (u64::from_be_bytes(high), *node)
@@ -36,7 +39,13 @@ pub fn assign(shard: u8, nodes: &[NodeId]) -> Option<NodeId> {
 
 impl Queue {
     /// Tells the cluster that this node lives; renews the leases it has; takes what is its by right and free or run out.
-    pub async fn renew(&self, node: NodeId, name: &str, started_at: DateTime<Utc>, ttl: Duration) -> Result<Renewed> {
+    pub async fn renew(
+        &self,
+        node: NodeId,
+        name: &str,
+        started_at: DateTime<Utc>,
+        ttl: Duration,
+    ) -> Result<Renewed> {
         let ttl = ttl.as_secs_f64();
         let nodes = sqlx::query_scalar!(
             "-- heartbeat
@@ -53,8 +62,10 @@ impl Queue {
         .fetch_all(&self.inner.hot)
         .await?;
         let nodes: Vec<NodeId> = nodes.into_iter().chain([node]).collect();
-        let mine: Vec<i16> =
-            (0..=u8::MAX).filter(|shard| assign(*shard, &nodes) == Some(node)).map(i16::from).collect();
+        let mine: Vec<i16> = (0..=u8::MAX)
+            .filter(|shard| assign(*shard, &nodes) == Some(node))
+            .map(i16::from)
+            .collect();
         let held = sqlx::query_scalar!(
             "-- renew
             UPDATE shards SET node_id = $1, leased_until = now() + make_interval(secs => $3)
@@ -87,27 +98,35 @@ impl Queue {
 
     /// Gives up every shard and takes this node off the list: nothing of it is in flight any more.
     pub async fn release_all(&self, node: NodeId) -> Result<()> {
-        sqlx::query!("-- release all\nUPDATE shards SET node_id = NULL, leased_until = NULL WHERE node_id = $1", node)
+        sqlx::query!(
+            "-- release all\nUPDATE shards SET node_id = NULL, leased_until = NULL WHERE node_id = $1",
+            node
+        )
+        .execute(&self.inner.hot)
+        .await?;
+        sqlx::query!("-- leave\nDELETE FROM nodes WHERE id = $1", node)
             .execute(&self.inner.hot)
             .await?;
-        sqlx::query!("-- leave\nDELETE FROM nodes WHERE id = $1", node).execute(&self.inner.hot).await?;
         Ok(())
     }
 
     /// Forgets nodes that were not seen for a day.
     pub async fn forget_nodes(&self) -> Result<u64> {
-        let done = sqlx::query!("-- forget nodes\nDELETE FROM nodes WHERE seen_at < now() - interval '1 day'")
-            .execute(&self.inner.hot)
-            .await?;
+        let done =
+            sqlx::query!("-- forget nodes\nDELETE FROM nodes WHERE seen_at < now() - interval '1 day'")
+                .execute(&self.inner.hot)
+                .await?;
         Ok(done.rows_affected())
     }
 
     /// How many shards some node holds a valid lease of: all of them when the cluster is well.
     pub async fn shards_owned(&self) -> Result<u16> {
-        let count = sqlx::query_scalar!(r#"-- shards owned
-            SELECT count(*) AS "count!" FROM shards WHERE leased_until > now()"#)
-            .fetch_one(&self.inner.pool)
-            .await?;
+        let count = sqlx::query_scalar!(
+            r#"-- shards owned
+            SELECT count(*) AS "count!" FROM shards WHERE leased_until > now()"#
+        )
+        .fetch_one(&self.inner.pool)
+        .await?;
         Ok(u16::try_from(count).unwrap_or(SHARDS))
     }
 }

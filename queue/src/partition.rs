@@ -22,12 +22,18 @@ struct Partition {
 /// The partitions that must exist at `now`: yesterday's for ids minted by a slow clock, today's, and those ahead.
 fn wanted(table: &str, now: DateTime<Utc>) -> Vec<Partition> {
     let first = now.date_naive() - Days::new(1);
-    (0..=AHEAD + 1).map(|day| partition(table, first + Days::new(day))).collect()
+    (0..=AHEAD + 1)
+        .map(|day| partition(table, first + Days::new(day)))
+        .collect()
 }
 
 fn partition(table: &str, day: NaiveDate) -> Partition {
     let bound = |day: NaiveDate| id::floor(day.and_time(NaiveTime::MIN).and_utc()).to_string();
-    Partition { name: format!("{table}_{}", day.format("%Y%m%d")), from: bound(day), to: bound(day + Days::new(1)) }
+    Partition {
+        name: format!("{table}_{}", day.format("%Y%m%d")),
+        from: bound(day),
+        to: bound(day + Days::new(1)),
+    }
 }
 
 impl Queue {
@@ -40,14 +46,20 @@ impl Queue {
         )
         .fetch_all(&self.inner.pool)
         .await?;
-        let missing = TABLES.iter().flat_map(|table| wanted(table, now).into_iter().map(move |p| (*table, p)));
-        let missing: Vec<_> = missing.filter(|(_, partition)| !there.contains(&partition.name)).collect();
+        let missing = TABLES
+            .iter()
+            .flat_map(|table| wanted(table, now).into_iter().map(move |p| (*table, p)));
+        let missing: Vec<_> = missing
+            .filter(|(_, partition)| !there.contains(&partition.name))
+            .collect();
         if missing.is_empty() {
             return Ok(0);
         }
         let mut tx = self.inner.pool.begin().await?;
         // One node at a time; released with the transaction, so it works through a pooler.
-        sqlx::query!("-- partition lock\nSELECT pg_advisory_xact_lock(hashtext('posthaste partitions'))").execute(&mut *tx).await?;
+        sqlx::query!("-- partition lock\nSELECT pg_advisory_xact_lock(hashtext('posthaste partitions'))")
+            .execute(&mut *tx)
+            .await?;
         for (table, Partition { name, from, to }) in &missing {
             // Names and bounds are made of dates here: nothing of a caller's is in this text.
             let statement = format!(

@@ -37,13 +37,21 @@ impl Queue {
     /// Cancels what was enqueued to a queue up to now and has not ended.
     pub async fn purge_queue(&self, name: &str, now: DateTime<Utc>) -> Result<Count> {
         let queue = self.find_queue(name).await?.id;
-        in_batches(async || self.cancel_waiting(Some(queue), None, "purged with its queue", now).await).await
+        in_batches(async || {
+            self.cancel_waiting(Some(queue), None, "purged with its queue", now)
+                .await
+        })
+        .await
     }
 
     /// Cancels what waits for an endpoint.
     pub async fn purge_endpoint(&self, endpoint: EndpointId, now: DateTime<Utc>) -> Result<Count> {
         self.find_endpoint(endpoint).await?;
-        in_batches(async || self.cancel_waiting(None, Some(endpoint), "purged with its endpoint", now).await).await
+        in_batches(async || {
+            self.cancel_waiting(None, Some(endpoint), "purged with its endpoint", now)
+                .await
+        })
+        .await
     }
 
     /// Cancels one batch of what was made before `now`, of a queue or of an endpoint, and logs why.
@@ -105,9 +113,12 @@ impl Queue {
         let filter = Filter::resolve(self, filter, now).await?;
         in_batches(async || {
             let ids = self.some_dead_letters(&filter, BATCH).await?;
-            let done = sqlx::query!("-- purge dead letters\nDELETE FROM dead_letters WHERE id = ANY($1)", &ids)
-                .execute(&self.inner.hot)
-                .await?;
+            let done = sqlx::query!(
+                "-- purge dead letters\nDELETE FROM dead_letters WHERE id = ANY($1)",
+                &ids
+            )
+            .execute(&self.inner.hot)
+            .await?;
             Ok(done.rows_affected())
         })
         .await

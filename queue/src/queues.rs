@@ -23,7 +23,12 @@ struct Row {
 
 impl Row {
     fn into_queue(self, queue: &Queue) -> proto::Queue {
-        let endpoints = queue.catalog().snapshot().queues.get(&self.name).map_or(0, |entry| entry.endpoints.len());
+        let endpoints = queue
+            .catalog()
+            .snapshot()
+            .queues
+            .get(&self.name)
+            .map_or(0, |entry| entry.endpoints.len());
         proto::Queue {
             id: self.id,
             name: self.name,
@@ -97,7 +102,12 @@ impl Queue {
     }
 
     /// Changes a queue's description or settings.
-    pub async fn update_queue(&self, name: &str, update: QueueUpdate, now: DateTime<Utc>) -> Result<proto::Queue> {
+    pub async fn update_queue(
+        &self,
+        name: &str,
+        update: QueueUpdate,
+        now: DateTime<Utc>,
+    ) -> Result<proto::Queue> {
         let mut change = self.begin_change().await?;
         // The change holds the catalog's row, so nobody else changes this queue between the reading and the writing.
         let current = sqlx::query!(
@@ -178,10 +188,13 @@ impl Queue {
 }
 
 /// Settings after a merge patch; an error in the patch names the field.
-pub(crate) fn patched(settings: &DeliverySettings, patch: Option<serde_json::Value>) -> Result<DeliverySettings> {
+pub(crate) fn patched(
+    settings: &DeliverySettings,
+    patch: Option<serde_json::Value>,
+) -> Result<DeliverySettings> {
     match patch {
         None => Ok(settings.clone()),
-        Some(patch) => settings::patch(settings, patch).map_err(|error| Error::invalid("settings", error.to_string())),
+        Some(patch) => settings::patch(settings, patch, "settings"),
     }
 }
 

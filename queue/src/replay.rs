@@ -23,8 +23,14 @@ impl Queue {
             return Ok(replayed.clone());
         }
         let letter = self.read_dead_letter(letter).await?;
-        let gone = if self.find_endpoint(letter.endpoint).await.is_err() { "endpoint" } else { "task's payload" };
-        Err(Error::Conflict(format!("this dead letter cannot be replayed: its {gone} is gone")))
+        let gone = if self.find_endpoint(letter.endpoint).await.is_err() {
+            "endpoint"
+        } else {
+            "task's payload"
+        };
+        Err(Error::Conflict(format!(
+            "this dead letter cannot be replayed: its {gone} is gone"
+        )))
     }
 
     /// Makes new deliveries of all dead letters that a filter means and whose task and endpoint are still there.
@@ -41,7 +47,9 @@ impl Queue {
                     return Ok(replayed.len() as u64);
                 }
                 // A whole batch that cannot be replayed: go past it, or it would be found for ever.
-                let Some(last) = self.died_at(letters[letters.len() - 1]).await? else { return Ok(0) };
+                let Some(last) = self.died_at(letters[letters.len() - 1]).await? else {
+                    return Ok(0);
+                };
                 filter.since = last + chrono::TimeDelta::microseconds(1);
             }
         })
@@ -49,15 +57,22 @@ impl Queue {
     }
 
     async fn died_at(&self, letter: DeliveryId) -> Result<Option<DateTime<Utc>>> {
-        Ok(sqlx::query_scalar!("-- died at\nSELECT died_at FROM dead_letters WHERE id = $1", letter)
-            .fetch_optional(&self.inner.pool)
-            .await?)
+        Ok(sqlx::query_scalar!(
+            "-- died at\nSELECT died_at FROM dead_letters WHERE id = $1",
+            letter
+        )
+        .fetch_optional(&self.inner.pool)
+        .await?)
     }
 
     async fn replay_some(&self, letters: &[DeliveryId], now: DateTime<Utc>) -> Result<Vec<Replayed>> {
         // A delivery's id begins as its task's does, and a dead letter's id is its delivery's.
-        let fresh: Vec<DeliveryId> =
-            self.with_ids(|_, rng| letters.iter().map(|letter| id::delivery_of(*letter, rng)).collect());
+        let fresh: Vec<DeliveryId> = self.with_ids(|_, rng| {
+            letters
+                .iter()
+                .map(|letter| id::delivery_of(*letter, rng))
+                .collect()
+        });
         let rows = sqlx::query!(
             r#"-- replay
             WITH taken AS (
@@ -79,8 +94,15 @@ impl Queue {
         .fetch_all(&self.inner.hot)
         .await?;
         if !rows.is_empty() {
-            self.notify_work(rows.iter().map(|row| shard_of(row.endpoint_id)).collect()).await?;
+            self.notify_work(rows.iter().map(|row| shard_of(row.endpoint_id)).collect())
+                .await?;
         }
-        Ok(rows.into_iter().map(|row| Replayed { delivery: row.fresh, task: row.task_id }).collect())
+        Ok(rows
+            .into_iter()
+            .map(|row| Replayed {
+                delivery: row.fresh,
+                task: row.task_id,
+            })
+            .collect())
     }
 }

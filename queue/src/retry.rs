@@ -65,7 +65,11 @@ impl Retry {
             }
             Backoff::Schedule(pauses) => {
                 let index = usize::try_from(index).unwrap_or(usize::MAX);
-                pauses.get(index).or(pauses.last()).copied().unwrap_or(Duration::ZERO)
+                pauses
+                    .get(index)
+                    .or(pauses.last())
+                    .copied()
+                    .unwrap_or(Duration::ZERO)
             }
         })
     }
@@ -74,7 +78,13 @@ impl Retry {
     ///
     /// `chance` is uniform in 0..1. A `retry_after` of the endpoint's own is obeyed when it is later than the policy's time; jitter then
     /// only adds, because a client must not come earlier than it was told to (RFC 9110, section 10.2.3).
-    pub fn next(&self, made: u32, now: DateTime<Utc>, retry_after: Option<DateTime<Utc>>, chance: f64) -> Option<DateTime<Utc>> {
+    pub fn next(
+        &self,
+        made: u32,
+        now: DateTime<Utc>,
+        retry_after: Option<DateTime<Utc>>,
+        chance: f64,
+    ) -> Option<DateTime<Utc>> {
         let pause = self.pause(made)?;
         let swing = pause.mul_f64(self.jitter);
         let by_policy = now + (pause - swing) + swing.mul_f64(2.0 * chance);
@@ -101,8 +111,16 @@ mod tests {
     #[test]
     fn the_default_survives_a_bad_night() {
         let retry = Retry::default();
-        let pauses: Vec<u64> = (1..).map_while(|made| retry.pause(made)).map(|p| p.as_secs()).collect();
-        assert_eq!(pauses, [5, 20, 80, 320, 1_280, 5_120, 20_480, 21_600, 21_600, 21_600, 21_600]);
+        let pauses: Vec<u64> = (1..)
+            .map_while(|made| retry.pause(made))
+            .map(|p| p.as_secs())
+            .collect();
+        assert_eq!(
+            pauses,
+            [
+                5, 20, 80, 320, 1_280, 5_120, 20_480, 21_600, 21_600, 21_600, 21_600
+            ]
+        );
         assert!(pauses.iter().sum::<u64>() > 30 * 3_600);
     }
 
@@ -113,7 +131,10 @@ mod tests {
             backoff: Backoff::Schedule(vec![Duration::from_secs(1), Duration::from_secs(60)]),
             jitter: 0.0,
         };
-        let pauses: Vec<_> = (1..).map_while(|made| retry.pause(made)).map(|p| p.as_secs()).collect();
+        let pauses: Vec<_> = (1..)
+            .map_while(|made| retry.pause(made))
+            .map(|p| p.as_secs())
+            .collect();
         assert_eq!(pauses, [1, 60, 60]);
     }
 
@@ -123,7 +144,10 @@ mod tests {
         let retry = exact(Retry::default());
         let later = now + Duration::from_secs(100);
         assert_eq!(retry.next(1, now, Some(later), 0.5), Some(later));
-        assert_eq!(retry.next(1, now, Some(now), 0.5), Some(now + Duration::from_secs(5)));
+        assert_eq!(
+            retry.next(1, now, Some(now), 0.5),
+            Some(now + Duration::from_secs(5))
+        );
         assert_eq!(retry.next(12, now, Some(later), 0.5), None);
     }
 

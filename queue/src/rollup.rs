@@ -41,7 +41,10 @@ pub struct Counts {
 
 /// The bucket of a duration in microseconds.
 pub fn bucket(us: u32) -> usize {
-    LATENCY_BOUNDS_MS.iter().position(|bound| us <= bound * 1_000).unwrap_or(BUCKETS - 1)
+    LATENCY_BOUNDS_MS
+        .iter()
+        .position(|bound| us <= bound * 1_000)
+        .unwrap_or(BUCKETS - 1)
 }
 
 /// One minute of one queue or endpoint.
@@ -70,7 +73,13 @@ impl Rollups {
         for ((task, queue_id), fanout) in rows.ids.iter().zip(&rows.queues).zip(&rows.fanouts) {
             if kept.has(*task) {
                 let minute = minute_of(id::minted_at(*task));
-                let counts = slots.entry(Slot { minute, queue_id: *queue_id, endpoint_id: WHOLE_QUEUE }).or_default();
+                let counts = slots
+                    .entry(Slot {
+                        minute,
+                        queue_id: *queue_id,
+                        endpoint_id: WHOLE_QUEUE,
+                    })
+                    .or_default();
                 counts.enqueued += 1;
                 counts.unmatched += i64::from(*fanout == 0);
             }
@@ -172,8 +181,15 @@ impl Queue {
         .await?;
         let read = rows.into_iter().map(|row| {
             let mut latency = [0; BUCKETS];
-            latency.iter_mut().zip(row.latency).for_each(|(bucket, n)| *bucket = n);
-            let slot = Slot { minute: row.minute, queue_id: row.queue_id, endpoint_id: row.endpoint_id };
+            latency
+                .iter_mut()
+                .zip(row.latency)
+                .for_each(|(bucket, n)| *bucket = n);
+            let slot = Slot {
+                minute: row.minute,
+                queue_id: row.queue_id,
+                endpoint_id: row.endpoint_id,
+            };
             let counts = Counts {
                 enqueued: row.enqueued,
                 unmatched: row.unmatched,

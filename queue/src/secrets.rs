@@ -22,7 +22,13 @@ const LONGEST: Duration = Duration::from_secs(30 * 24 * 3_600);
 const MOST: i64 = 5;
 
 impl Queue {
-    pub(crate) async fn insert_secret(&self, change: &mut Change, endpoint: EndpointId, secret: &Secret, now: DateTime<Utc>) -> Result<uuid::Uuid> {
+    pub(crate) async fn insert_secret(
+        &self,
+        change: &mut Change,
+        endpoint: EndpointId,
+        secret: &Secret,
+        now: DateTime<Utc>,
+    ) -> Result<uuid::Uuid> {
         let id = self.mint(now);
         let sealed = self.with_ids(|_, rng| self.inner.vault.seal(id, secret.expose(), rng));
         sqlx::query!(
@@ -38,16 +44,25 @@ impl Queue {
     }
 
     /// Adds a secret, which becomes the current one. The others sign beside it until the overlap is over. Secrets that have ended are removed.
-    pub async fn add_secret(&self, endpoint: EndpointId, new: NewSecret, now: DateTime<Utc>) -> Result<RevealedSecret> {
+    pub async fn add_secret(
+        &self,
+        endpoint: EndpointId,
+        new: NewSecret,
+        now: DateTime<Utc>,
+    ) -> Result<RevealedSecret> {
         let mut problems = Problems::default();
         let overlap = new.overlap.map_or(OVERLAP, |span| span.0);
         problems.require(overlap <= LONGEST, "overlap", "at most 30d");
         let secret = match new.secret.as_deref().map(Secret::parse) {
             None => Some(self.with_ids(|_, rng| Secret::make(rng))),
-            Some(parsed) => parsed.map_err(|problem| problems.add("secret", problem.to_string())).ok(),
+            Some(parsed) => parsed
+                .map_err(|problem| problems.add("secret", problem.to_string()))
+                .ok(),
         };
         problems.finish()?;
-        let Some(secret) = secret else { return Err(Error::invalid("secret", "cannot be read")) };
+        let Some(secret) = secret else {
+            return Err(Error::invalid("secret", "cannot be read"));
+        };
         let ends = now + overlap;
         let mut change = self.begin_change().await?;
         let touched = sqlx::query!(
@@ -86,11 +101,20 @@ impl Queue {
         }
         let id = self.insert_secret(&mut change, endpoint, &secret, now).await?;
         change.commit(self).await?;
-        Ok(RevealedSecret { id, secret: secret.reveal(), created_at: now, expires_at: None })
+        Ok(RevealedSecret {
+            id,
+            secret: secret.reveal(),
+            created_at: now,
+            expires_at: None,
+        })
     }
 
     /// The endpoint's secrets that have not ended, newest first, with their values.
-    pub async fn reveal_secrets(&self, endpoint: EndpointId, now: DateTime<Utc>) -> Result<Vec<RevealedSecret>> {
+    pub async fn reveal_secrets(
+        &self,
+        endpoint: EndpointId,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<RevealedSecret>> {
         self.find_endpoint(endpoint).await?;
         let rows = sqlx::query!(
             "-- reveal secrets
@@ -104,7 +128,12 @@ impl Queue {
         rows.into_iter()
             .map(|row| {
                 let secret = self.open_secret(row.id, &row.sealed)?.reveal();
-                Ok(RevealedSecret { id: row.id, secret, created_at: row.created_at, expires_at: row.expires_at })
+                Ok(RevealedSecret {
+                    id: row.id,
+                    secret,
+                    created_at: row.created_at,
+                    expires_at: row.expires_at,
+                })
             })
             .collect()
     }

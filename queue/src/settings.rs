@@ -5,7 +5,7 @@ use std::time::Duration;
 use proto::{DeliverySettings, RetryPolicy, Span};
 
 use crate::{
-    error::Problems,
+    error::{Error, Problems, Result},
     retry::{Backoff, Retry},
 };
 
@@ -41,10 +41,23 @@ impl Default for Settings {
 /// The endpoint's own setting if it has one, else its queue's, else the default. A retry policy is taken as a whole.
 pub fn resolve(endpoint: &DeliverySettings, queue: &DeliverySettings, defaults: &Settings) -> Settings {
     Settings {
-        retry: endpoint.retry.as_ref().or(queue.retry.as_ref()).map_or_else(|| defaults.retry.clone(), resolve_retry),
-        timeout: endpoint.timeout.or(queue.timeout).map_or(defaults.timeout, |span| span.0),
-        connect_timeout: endpoint.connect_timeout.or(queue.connect_timeout).map_or(defaults.connect_timeout, |s| s.0),
-        max_in_flight: endpoint.max_in_flight.or(queue.max_in_flight).unwrap_or(defaults.max_in_flight),
+        retry: endpoint
+            .retry
+            .as_ref()
+            .or(queue.retry.as_ref())
+            .map_or_else(|| defaults.retry.clone(), resolve_retry),
+        timeout: endpoint
+            .timeout
+            .or(queue.timeout)
+            .map_or(defaults.timeout, |span| span.0),
+        connect_timeout: endpoint
+            .connect_timeout
+            .or(queue.connect_timeout)
+            .map_or(defaults.connect_timeout, |s| s.0),
+        max_in_flight: endpoint
+            .max_in_flight
+            .or(queue.max_in_flight)
+            .unwrap_or(defaults.max_in_flight),
         retry_client_errors: endpoint
             .retry_client_errors
             .or(queue.retry_client_errors)
@@ -59,7 +72,11 @@ pub fn resolve_retry(policy: &RetryPolicy) -> Retry {
     if let Some(schedule) = &policy.schedule {
         let pauses: Vec<Duration> = schedule.iter().map(|span| span.0).collect();
         let all = u32::try_from(pauses.len()).unwrap_or(u32::MAX).saturating_add(1);
-        return Retry { attempts: policy.attempts.unwrap_or(all), backoff: Backoff::Schedule(pauses), jitter };
+        return Retry {
+            attempts: policy.attempts.unwrap_or(all),
+            backoff: Backoff::Schedule(pauses),
+            jitter,
+        };
     }
     let span = |given: Option<Span>, default: Duration| given.map_or(default, |span| span.0);
     let max = span(policy.max, Duration::from_secs(6 * 3_600));
@@ -82,8 +99,16 @@ pub fn check(settings: &DeliverySettings, field: &str, problems: &mut Problems) 
     let within = |span: Option<Span>, least: u64, most: u64| {
         span.is_none_or(|s| (Duration::from_millis(least)..=Duration::from_millis(most)).contains(&s.0))
     };
-    problems.require(within(settings.timeout, 100, 900_000), format!("{field}.timeout"), "100ms to 15m");
-    problems.require(within(settings.connect_timeout, 100, 60_000), format!("{field}.connect_timeout"), "100ms to 60s");
+    problems.require(
+        within(settings.timeout, 100, 900_000),
+        format!("{field}.timeout"),
+        "100ms to 15m",
+    );
+    problems.require(
+        within(settings.connect_timeout, 100, 60_000),
+        format!("{field}.connect_timeout"),
+        "100ms to 60s",
+    );
     let in_flight = settings.max_in_flight.is_none_or(|n| (1..=10_000).contains(&n));
     problems.require(in_flight, format!("{field}.max_in_flight"), "1 to 10000");
 }
@@ -92,11 +117,31 @@ pub fn check(settings: &DeliverySettings, field: &str, problems: &mut Problems) 
 pub fn check_retry(policy: &RetryPolicy, field: &str, problems: &mut Problems) {
     let day = Duration::from_secs(86_400);
     let at = |name: &str| format!("{field}.{name}");
-    problems.require(policy.attempts.is_none_or(|n| (1..=100).contains(&n)), at("attempts"), "1 to 100");
-    problems.require(policy.jitter.is_none_or(|j| (0.0..=1.0).contains(&j)), at("jitter"), "0 to 1");
-    problems.require(policy.factor.is_none_or(|f| (1.0..=10.0).contains(&f)), at("factor"), "1 to 10");
-    problems.require(policy.initial.is_none_or(|s| s.0 <= 30 * day), at("initial"), "at most 30d");
-    problems.require(policy.max.is_none_or(|s| s.0 <= 30 * day), at("max"), "at most 30d");
+    problems.require(
+        policy.attempts.is_none_or(|n| (1..=100).contains(&n)),
+        at("attempts"),
+        "1 to 100",
+    );
+    problems.require(
+        policy.jitter.is_none_or(|j| (0.0..=1.0).contains(&j)),
+        at("jitter"),
+        "0 to 1",
+    );
+    problems.require(
+        policy.factor.is_none_or(|f| (1.0..=10.0).contains(&f)),
+        at("factor"),
+        "1 to 10",
+    );
+    problems.require(
+        policy.initial.is_none_or(|s| s.0 <= 30 * day),
+        at("initial"),
+        "at most 30d",
+    );
+    problems.require(
+        policy.max.is_none_or(|s| s.0 <= 30 * day),
+        at("max"),
+        "at most 30d",
+    );
     if let Some(schedule) = &policy.schedule {
         let length = (1..=100).contains(&schedule.len());
         problems.require(length, at("schedule"), "1 to 100 pauses");
@@ -104,15 +149,29 @@ pub fn check_retry(policy: &RetryPolicy, field: &str, problems: &mut Problems) {
             problems.require(pause.0 <= 30 * day, at(&format!("schedule[{i}]")), "at most 30d");
         }
         let alone = policy.initial.is_none() && policy.factor.is_none() && policy.max.is_none();
-        problems.require(alone, at("schedule"), "takes the place of initial, factor and max: give either it or them");
+        problems.require(
+            alone,
+            at("schedule"),
+            "takes the place of initial, factor and max: give either it or them",
+        );
     }
 }
 
-/// Applies a JSON merge patch (RFC 7396) to settings. The result is to be checked.
-pub fn patch(settings: &DeliverySettings, patch: serde_json::Value) -> Result<DeliverySettings, serde_json::Error> {
-    let mut value = serde_json::to_value(settings)?;
+/// Applies a JSON merge patch (RFC 7396) to settings given as `field`; an error names the part of it. The result is to be checked.
+pub fn patch(settings: &DeliverySettings, patch: serde_json::Value, field: &str) -> Result<DeliverySettings> {
+    if !patch.is_object() {
+        return Err(Error::invalid(field, "an object with the settings that change"));
+    }
+    let mut value =
+        serde_json::to_value(settings).map_err(|error| Error::invalid(field, error.to_string()))?;
     merge(&mut value, patch);
-    serde_json::from_value(value)
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let at = match error.path().to_string() {
+            whole if whole == "." => field.to_owned(),
+            part => format!("{field}.{part}"),
+        };
+        Error::invalid(at, error.into_inner().to_string())
+    })
 }
 
 fn merge(target: &mut serde_json::Value, patch: serde_json::Value) {
@@ -155,8 +214,16 @@ mod tests {
         assert_eq!(resolved.connect_timeout, Duration::from_secs(5));
         assert_eq!(resolved.retry.attempts, 3);
         assert!(matches!(resolved.retry.backoff, Backoff::Schedule(_)));
-        assert_eq!(resolve(&settings(json!({})), &queue, &Settings::default()).retry.attempts, 3);
-        assert_eq!(resolve(&settings(json!({})), &settings(json!({})), &Settings::default()), Settings::default());
+        assert_eq!(
+            resolve(&settings(json!({})), &queue, &Settings::default())
+                .retry
+                .attempts,
+            3
+        );
+        assert_eq!(
+            resolve(&settings(json!({})), &settings(json!({})), &Settings::default()),
+            Settings::default()
+        );
     }
 
     #[test]
@@ -171,8 +238,14 @@ mod tests {
             (json!({"retry": {"factor": 0.5}}), "settings.retry.factor"),
             (json!({"retry": {"jitter": 1.1}}), "settings.retry.jitter"),
             (json!({"retry": {"schedule": []}}), "settings.retry.schedule"),
-            (json!({"retry": {"schedule": ["40d"]}}), "settings.retry.schedule[0]"),
-            (json!({"retry": {"schedule": ["1s"], "max": "1s"}}), "settings.retry.schedule"),
+            (
+                json!({"retry": {"schedule": ["40d"]}}),
+                "settings.retry.schedule[0]",
+            ),
+            (
+                json!({"retry": {"schedule": ["1s"], "max": "1s"}}),
+                "settings.retry.schedule",
+            ),
         ] {
             let mut problems = Problems::default();
             check(&settings(value.clone()), "settings", &mut problems);
@@ -184,10 +257,28 @@ mod tests {
     #[test]
     fn null_takes_a_setting_back() {
         let before = settings(json!({"timeout": "10s", "retry": {"attempts": 3, "jitter": 0.0}}));
-        let after = patch(&before, json!({"timeout": null, "retry": {"attempts": 4}, "max_in_flight": 2})).unwrap();
-        assert_eq!(after, settings(json!({"retry": {"attempts": 4, "jitter": 0.0}, "max_in_flight": 2})));
-        assert!(patch(&before, json!({"timeuot": "1s"})).is_err());
-        assert!(patch(&before, json!(7)).is_err());
-        assert_eq!(patch(&before, json!({})).unwrap(), before);
+        let after = patch(
+            &before,
+            json!({"timeout": null, "retry": {"attempts": 4}, "max_in_flight": 2}),
+            "settings",
+        )
+        .unwrap();
+        assert_eq!(
+            after,
+            settings(json!({"retry": {"attempts": 4, "jitter": 0.0}, "max_in_flight": 2}))
+        );
+        assert_eq!(patch(&before, json!({}), "settings").unwrap(), before);
+        for (wrong, field) in [
+            (json!({"timeuot": "1s"}), "settings.timeuot"),
+            (json!({"retry": {"attempts": "three"}}), "settings.retry.attempts"),
+            (json!({"retry": []}), "settings.retry"),
+            (json!([]), "settings"),
+            (json!(null), "settings"),
+        ] {
+            match patch(&before, wrong.clone(), "settings") {
+                Err(Error::Invalid(errors)) => assert_eq!(errors[0].field, field, "{wrong}"),
+                other => panic!("{wrong}: {other:?}"),
+            }
+        }
     }
 }

@@ -86,7 +86,10 @@ impl fmt::Debug for Signer {
 
 impl Signer {
     /// Prepares `secret`.
-    #[expect(clippy::missing_panics_doc, reason = "HMAC takes a key of any length (RFC 2104, section 2)")]
+    #[expect(
+        clippy::missing_panics_doc,
+        reason = "HMAC takes a key of any length (RFC 2104, section 2)"
+    )]
     pub fn new(secret: &Secret) -> Self {
         Self(Hmac::new_from_slice(secret.expose()).expect("HMAC takes a key of any length"))
     }
@@ -109,7 +112,11 @@ impl Signer {
 pub fn header(signers: &[Signer], id: &str, timestamp: &str, body: &[u8]) -> String {
     match signers {
         [only] => only.token(id, timestamp, body),
-        all => all.iter().map(|signer| signer.token(id, timestamp, body)).collect::<Vec<_>>().join(" "),
+        all => all
+            .iter()
+            .map(|signer| signer.token(id, timestamp, body))
+            .collect::<Vec<_>>()
+            .join(" "),
     }
 }
 
@@ -159,18 +166,32 @@ mod tests {
         ]);
         let headers = (&headers).try_into().unwrap();
         for secret in secrets {
-            standardwebhooks::Webhook::new(&secret.reveal()).unwrap().verify(b"{}", &headers).unwrap();
+            standardwebhooks::Webhook::new(&secret.reveal())
+                .unwrap()
+                .verify(b"{}", &headers)
+                .unwrap();
         }
         let other = Secret::make(&mut rng);
-        assert!(standardwebhooks::Webhook::new(&other.reveal()).unwrap().verify(b"{}", &headers).is_err());
+        assert!(
+            standardwebhooks::Webhook::new(&other.reveal())
+                .unwrap()
+                .verify(b"{}", &headers)
+                .is_err()
+        );
     }
 
     #[test]
     fn says_what_is_wrong_with_a_secret() {
-        assert_eq!(Secret::parse("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), Err(SecretProblem::Prefix));
+        assert_eq!(
+            Secret::parse("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
+            Err(SecretProblem::Prefix)
+        );
         assert_eq!(Secret::parse("whsec_***"), Err(SecretProblem::Base64));
         assert_eq!(Secret::parse("whsec_AAAA"), Err(SecretProblem::Length(3)));
-        assert_eq!(format!("{:?}", Secret::make(&mut SmallRng::seed_from_u64(1))), "Secret(…)");
+        assert_eq!(
+            format!("{:?}", Secret::make(&mut SmallRng::seed_from_u64(1))),
+            "Secret(…)"
+        );
     }
 
     proptest! {

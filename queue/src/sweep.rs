@@ -35,7 +35,10 @@ const BATCH: i64 = 10_000;
 impl Queue {
     /// Does one round.
     pub async fn sweep(&self, now: DateTime<Utc>) -> Result<Report> {
-        let mut report = Report { partitions: self.make_partitions(now).await?, ..Report::default() };
+        let mut report = Report {
+            partitions: self.make_partitions(now).await?,
+            ..Report::default()
+        };
         report.nodes = self.forget_nodes().await?;
         report.keys = sqlx::query!(
             "-- sweep: idempotency keys
@@ -55,7 +58,9 @@ impl Queue {
         .fetch_all(&self.inner.pool)
         .await?;
         for endpoint in deleted {
-            let cancelled = self.cancel_waiting(None, Some(endpoint.id), "its endpoint was deleted", now).await?;
+            let cancelled = self
+                .cancel_waiting(None, Some(endpoint.id), "its endpoint was deleted", now)
+                .await?;
             let letters = sqlx::query!(
                 "-- sweep: dead letters
                 DELETE FROM dead_letters WHERE id IN (
@@ -70,9 +75,12 @@ impl Queue {
             report.deliveries += cancelled;
             report.dead_letters += letters;
             if cancelled == 0 && letters == 0 && endpoint.deleted_at < now - SETTLED {
-                sqlx::query!("-- sweep: endpoint done\nUPDATE endpoints SET swept = true WHERE id = $1", endpoint.id)
-                    .execute(&self.inner.pool)
-                    .await?;
+                sqlx::query!(
+                    "-- sweep: endpoint done\nUPDATE endpoints SET swept = true WHERE id = $1",
+                    endpoint.id
+                )
+                .execute(&self.inner.pool)
+                .await?;
             }
         }
         Ok(report)

@@ -66,7 +66,11 @@ pub fn check(task: NewTask, payload_max: usize, now: DateTime<Utc>) -> Result<Ch
         "payload",
         format!("{} bytes; at most {payload_max} are taken", task.payload.len()),
     );
-    problems.require(is_media_type(&task.content_type), "content_type", "a media type such as `application/json`");
+    problems.require(
+        is_media_type(&task.content_type),
+        "content_type",
+        "a media type such as `application/json`",
+    );
     headers::check(&task.headers, "headers", &mut problems);
     problems.require(task.priority.is_none_or(|p| p <= 9), "priority", "0 to 9");
     problems.require(
@@ -75,7 +79,9 @@ pub fn check(task: NewTask, payload_max: usize, now: DateTime<Utc>) -> Result<Ch
         "give either `delay` or `due_at`, not both",
     );
     let farthest = now + FARTHEST;
-    let due_at = task.due_at.or(task.delay.and_then(|delay| now.checked_add_signed(chrono::Duration::from_std(delay).ok()?)));
+    let due_at = task.due_at.or(task
+        .delay
+        .and_then(|delay| now.checked_add_signed(chrono::Duration::from_std(delay).ok()?)));
     let field = if task.due_at.is_some() { "due_at" } else { "delay" };
     problems.require(
         due_at.is_some_and(|at| at <= farthest) || (due_at.is_none() && task.delay.is_none()),
@@ -85,25 +91,43 @@ pub fn check(task: NewTask, payload_max: usize, now: DateTime<Utc>) -> Result<Ch
     // A time that has passed means now: a producer's clock may be slow, and its task is no less due.
     let due_at = due_at.unwrap_or(now).max(now);
     if let Some(end) = task.expires_at {
-        problems.require(end > due_at, "expires_at", "later than the task is due, and in the future");
-        problems.require(end <= farthest + FARTHEST, "expires_at", "at most two years ahead");
+        problems.require(
+            end > due_at,
+            "expires_at",
+            "later than the task is due, and in the future",
+        );
+        problems.require(
+            end <= farthest + FARTHEST,
+            "expires_at",
+            "at most two years ahead",
+        );
     }
     if let Some(key) = &task.idempotency_key {
         let fine = (1..=255).contains(&key.chars().count()) && !key.chars().any(char::is_control);
-        problems.require(fine, "idempotency_key", "1 to 255 characters, none of them a control character");
+        problems.require(
+            fine,
+            "idempotency_key",
+            "1 to 255 characters, none of them a control character",
+        );
     }
     if let Some(policy) = &task.retry {
         settings::check_retry(policy, "retry", &mut problems);
     }
     problems.finish()?;
     let fingerprint = task.idempotency_key.is_some().then(|| fingerprint(&task));
-    Ok(Checked { task, due_at, fingerprint })
+    Ok(Checked {
+        task,
+        due_at,
+        fingerprint,
+    })
 }
 
 fn is_media_type(text: &str) -> bool {
     text.len() <= 200
         && text.bytes().all(|b| (b' '..=b'~').contains(&b))
-        && text.split_once('/').is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty())
+        && text
+            .split_once('/')
+            .is_some_and(|(kind, rest)| !kind.is_empty() && !rest.is_empty())
         && text.trim() == text
 }
 
@@ -118,7 +142,20 @@ fn fingerprint(task: &NewTask) -> [u8; 32] {
     part(task.kind.as_bytes());
     part(&task.payload);
     part(task.content_type.as_bytes());
-    part(format!("{:?}", (&task.headers, task.priority, task.delay, task.due_at, task.expires_at, &task.retry)).as_bytes());
+    part(
+        format!(
+            "{:?}",
+            (
+                &task.headers,
+                task.priority,
+                task.delay,
+                task.due_at,
+                task.expires_at,
+                &task.retry
+            )
+        )
+        .as_bytes(),
+    );
     hash.finalize().into()
 }
 
@@ -150,7 +187,11 @@ mod tests {
     }
 
     fn task() -> NewTask {
-        NewTask { payload: Bytes::from_static(b"{}"), content_type: "application/json".into(), ..NewTask::default() }
+        NewTask {
+            payload: Bytes::from_static(b"{}"),
+            content_type: "application/json".into(),
+            ..NewTask::default()
+        }
     }
 
     fn fields(task: NewTask) -> Vec<String> {
@@ -164,32 +205,143 @@ mod tests {
     fn a_plain_task_is_due_now() {
         let checked = check(task(), 10, now()).unwrap();
         assert_eq!((checked.due_at, checked.fingerprint), (now(), None));
-        let past = NewTask { due_at: Some(now() - chrono::Duration::days(1)), ..task() };
+        let past = NewTask {
+            due_at: Some(now() - chrono::Duration::days(1)),
+            ..task()
+        };
         assert_eq!(check(past, 10, now()).unwrap().due_at, now());
-        let later = NewTask { delay: Some(Duration::from_secs(60)), ..task() };
-        assert_eq!(check(later, 10, now()).unwrap().due_at, now() + chrono::Duration::seconds(60));
+        let later = NewTask {
+            delay: Some(Duration::from_secs(60)),
+            ..task()
+        };
+        assert_eq!(
+            check(later, 10, now()).unwrap().due_at,
+            now() + chrono::Duration::seconds(60)
+        );
     }
 
     #[test]
     fn every_mistake_names_its_field() {
         let second = chrono::Duration::seconds(1);
         for (task, expected) in [
-            (NewTask { kind: "a b".into(), ..task() }, vec!["type"]),
-            (NewTask { kind: "a\0".into(), ..task() }, vec!["type"]),
-            (NewTask { payload: Bytes::from_static(b"12345678901"), ..task() }, vec!["payload"]),
-            (NewTask { content_type: "json".into(), ..task() }, vec!["content_type"]),
-            (NewTask { content_type: "a/b\r\nx: y".into(), ..task() }, vec!["content_type"]),
-            (NewTask { headers: [("host".into(), "x".into())].into(), ..task() }, vec!["headers.host"]),
-            (NewTask { priority: Some(10), ..task() }, vec!["priority"]),
-            (NewTask { delay: Some(Duration::ZERO), due_at: Some(now()), ..task() }, vec!["delay"]),
-            (NewTask { delay: Some(Duration::MAX), ..task() }, vec!["delay"]),
-            (NewTask { due_at: Some(now() + chrono::Duration::days(400)), ..task() }, vec!["due_at"]),
-            (NewTask { expires_at: Some(now()), ..task() }, vec!["expires_at"]),
-            (NewTask { delay: Some(Duration::from_secs(5)), expires_at: Some(now() + second), ..task() }, vec!["expires_at"]),
-            (NewTask { idempotency_key: Some(String::new()), ..task() }, vec!["idempotency_key"]),
-            (NewTask { idempotency_key: Some("a\n".into()), ..task() }, vec!["idempotency_key"]),
-            (NewTask { retry: Some(RetryPolicy { attempts: Some(0), ..RetryPolicy::default() }), ..task() }, vec!["retry.attempts"]),
-            (NewTask { kind: " ".into(), priority: Some(11), ..task() }, vec!["type", "priority"]),
+            (
+                NewTask {
+                    kind: "a b".into(),
+                    ..task()
+                },
+                vec!["type"],
+            ),
+            (
+                NewTask {
+                    kind: "a\0".into(),
+                    ..task()
+                },
+                vec!["type"],
+            ),
+            (
+                NewTask {
+                    payload: Bytes::from_static(b"12345678901"),
+                    ..task()
+                },
+                vec!["payload"],
+            ),
+            (
+                NewTask {
+                    content_type: "json".into(),
+                    ..task()
+                },
+                vec!["content_type"],
+            ),
+            (
+                NewTask {
+                    content_type: "a/b\r\nx: y".into(),
+                    ..task()
+                },
+                vec!["content_type"],
+            ),
+            (
+                NewTask {
+                    headers: [("host".into(), "x".into())].into(),
+                    ..task()
+                },
+                vec!["headers.host"],
+            ),
+            (
+                NewTask {
+                    priority: Some(10),
+                    ..task()
+                },
+                vec!["priority"],
+            ),
+            (
+                NewTask {
+                    delay: Some(Duration::ZERO),
+                    due_at: Some(now()),
+                    ..task()
+                },
+                vec!["delay"],
+            ),
+            (
+                NewTask {
+                    delay: Some(Duration::MAX),
+                    ..task()
+                },
+                vec!["delay"],
+            ),
+            (
+                NewTask {
+                    due_at: Some(now() + chrono::Duration::days(400)),
+                    ..task()
+                },
+                vec!["due_at"],
+            ),
+            (
+                NewTask {
+                    expires_at: Some(now()),
+                    ..task()
+                },
+                vec!["expires_at"],
+            ),
+            (
+                NewTask {
+                    delay: Some(Duration::from_secs(5)),
+                    expires_at: Some(now() + second),
+                    ..task()
+                },
+                vec!["expires_at"],
+            ),
+            (
+                NewTask {
+                    idempotency_key: Some(String::new()),
+                    ..task()
+                },
+                vec!["idempotency_key"],
+            ),
+            (
+                NewTask {
+                    idempotency_key: Some("a\n".into()),
+                    ..task()
+                },
+                vec!["idempotency_key"],
+            ),
+            (
+                NewTask {
+                    retry: Some(RetryPolicy {
+                        attempts: Some(0),
+                        ..RetryPolicy::default()
+                    }),
+                    ..task()
+                },
+                vec!["retry.attempts"],
+            ),
+            (
+                NewTask {
+                    kind: " ".into(),
+                    priority: Some(11),
+                    ..task()
+                },
+                vec!["type", "priority"],
+            ),
         ] {
             assert_eq!(fields(task), expected);
         }
@@ -197,13 +349,38 @@ mod tests {
 
     #[test]
     fn the_fingerprint_tells_content_apart_and_not_time() {
-        let keyed = |task: NewTask| NewTask { idempotency_key: Some("k".into()), ..task };
+        let keyed = |task: NewTask| NewTask {
+            idempotency_key: Some("k".into()),
+            ..task
+        };
         let print = |task: NewTask, at| check(keyed(task), 10, at).unwrap().fingerprint.unwrap();
-        let delayed = NewTask { delay: Some(Duration::from_secs(1)), ..task() };
-        assert_eq!(print(delayed.clone(), now()), print(delayed, now() + chrono::Duration::seconds(9)));
-        assert_ne!(print(task(), now()), print(NewTask { kind: "x".into(), ..task() }, now()));
+        let delayed = NewTask {
+            delay: Some(Duration::from_secs(1)),
+            ..task()
+        };
+        assert_eq!(
+            print(delayed.clone(), now()),
+            print(delayed, now() + chrono::Duration::seconds(9))
+        );
+        assert_ne!(
+            print(task(), now()),
+            print(
+                NewTask {
+                    kind: "x".into(),
+                    ..task()
+                },
+                now()
+            )
+        );
         let cut = |kind: &str, payload: &'static [u8]| {
-            print(NewTask { kind: kind.into(), payload: Bytes::from_static(payload), ..task() }, now())
+            print(
+                NewTask {
+                    kind: kind.into(),
+                    payload: Bytes::from_static(payload),
+                    ..task()
+                },
+                now(),
+            )
         };
         assert_ne!(cut("a", b"bc"), cut("ab", b"c"));
     }

@@ -116,22 +116,38 @@ impl Queue {
 
     /// Reads a task's payload as it is sent: its media type and its bytes.
     pub async fn read_payload(&self, id: TaskId) -> Result<(String, Vec<u8>)> {
-        let row = sqlx::query!("-- read payload\nSELECT content_type, payload FROM tasks WHERE id = $1", id)
-            .fetch_optional(&self.inner.pool)
-            .await?
-            .ok_or_else(|| no_task(id))?;
+        let row = sqlx::query!(
+            "-- read payload\nSELECT content_type, payload FROM tasks WHERE id = $1",
+            id
+        )
+        .fetch_optional(&self.inner.pool)
+        .await?
+        .ok_or_else(|| no_task(id))?;
         Ok((row.content_type, row.payload))
     }
 
     /// Lists the tasks that a filter means, newest first, those before `before`, at most `limit`.
-    pub async fn list_tasks(&self, filter: &TaskFilter, before: Option<TaskId>, limit: usize, now: DateTime<Utc>) -> Result<TaskPage> {
+    pub async fn list_tasks(
+        &self,
+        filter: &TaskFilter,
+        before: Option<TaskId>,
+        limit: usize,
+        now: DateTime<Utc>,
+    ) -> Result<TaskPage> {
         let mut problems = Problems::default();
-        problems.require(filter.kind.as_deref().is_none_or(glob::is_valid), "type", "a glob such as `invoice.*`");
+        problems.require(
+            filter.kind.as_deref().is_none_or(glob::is_valid),
+            "type",
+            "a glob such as `invoice.*`",
+        );
         problems.finish()?;
         let queue = self.find_queue(&filter.queue).await?.id;
         let like = filter.kind.as_deref().map(glob::to_like);
         let from = filter.since.map_or(TaskId::nil(), id::floor);
-        let mut until = filter.until.map_or(TaskId::max(), id::floor).min(before.unwrap_or(TaskId::max()));
+        let mut until = filter
+            .until
+            .map_or(TaskId::max(), id::floor)
+            .min(before.unwrap_or(TaskId::max()));
         let (mut tasks, mut looked_at) = (Vec::new(), 0);
         loop {
             let rows = match filter.state {
@@ -152,19 +168,31 @@ impl Queue {
                 }
                 tasks.push(task);
                 if tasks.len() == limit {
-                    return Ok(TaskPage { tasks, next: Some(until) });
+                    return Ok(TaskPage {
+                        tasks,
+                        next: Some(until),
+                    });
                 }
             }
             if at_end {
                 return Ok(TaskPage { tasks, next: None });
             }
             if looked_at >= LOOKED_AT {
-                return Ok(TaskPage { tasks, next: Some(until) });
+                return Ok(TaskPage {
+                    tasks,
+                    next: Some(until),
+                });
             }
         }
     }
 
-    async fn some_tasks(&self, queue: uuid::Uuid, like: Option<&str>, from: TaskId, until: TaskId) -> Result<Vec<Row>> {
+    async fn some_tasks(
+        &self,
+        queue: uuid::Uuid,
+        like: Option<&str>,
+        from: TaskId,
+        until: TaskId,
+    ) -> Result<Vec<Row>> {
         Ok(sqlx::query_as!(
             Row,
             r#"-- list tasks
@@ -184,7 +212,13 @@ impl Queue {
     }
 
     /// The tasks of a queue that have deliveries which wait: found by those, which are few where the tasks are many.
-    async fn waiting_tasks(&self, queue: uuid::Uuid, like: Option<&str>, from: TaskId, until: TaskId) -> Result<Vec<Row>> {
+    async fn waiting_tasks(
+        &self,
+        queue: uuid::Uuid,
+        like: Option<&str>,
+        from: TaskId,
+        until: TaskId,
+    ) -> Result<Vec<Row>> {
         Ok(sqlx::query_as!(
             Row,
             r#"-- list waiting tasks
@@ -277,15 +311,26 @@ impl Queue {
         limit: i64,
         now: DateTime<Utc>,
     ) -> Result<Vec<proto::Delivery>> {
-        let exists = sqlx::query_scalar!(r#"-- task exists
-            SELECT EXISTS (SELECT FROM tasks WHERE id = $1) AS "exists!""#, task)
-            .fetch_one(&self.inner.pool)
-            .await?;
+        let exists = sqlx::query_scalar!(
+            r#"-- task exists
+            SELECT EXISTS (SELECT FROM tasks WHERE id = $1) AS "exists!""#,
+            task
+        )
+        .fetch_one(&self.inner.pool)
+        .await?;
         if !exists {
             return Err(no_task(task));
         }
         let (from, to) = id::deliveries_of(task);
-        self.read_deliveries(task, after.map_or(from, |after| after.max(from)), to, after.is_some(), limit, now).await
+        self.read_deliveries(
+            task,
+            after.map_or(from, |after| after.max(from)),
+            to,
+            after.is_some(),
+            limit,
+            now,
+        )
+        .await
     }
 
     async fn read_deliveries(
@@ -359,7 +404,9 @@ impl Queue {
                 attempts: u32::try_from(row.number).unwrap_or(0),
                 due_at: None,
                 ended_at: Some(ended_at),
-                reason: row.reason.or_else(|| row.status.map(|status| format!("the endpoint answered {status}"))),
+                reason: row
+                    .reason
+                    .or_else(|| row.status.map(|status| format!("the endpoint answered {status}"))),
             });
         }
         all.sort_unstable_by_key(|delivery| delivery.id);
@@ -379,7 +426,9 @@ impl Queue {
         .fetch_optional(&self.inner.pool)
         .await?
         .ok_or_else(none)?;
-        let found = self.read_deliveries(task, delivery, delivery, false, 1, now).await?;
+        let found = self
+            .read_deliveries(task, delivery, delivery, false, 1, now)
+            .await?;
         found.into_iter().next().ok_or_else(none)
     }
 }
@@ -396,13 +445,55 @@ mod tests {
     fn the_most_alive_delivery_says_where_the_task_is() {
         let none = Facts::default();
         let table = [
-            (Facts { retrying: true, due: true, letter: true, ..none }, 3, TaskState::Retrying),
-            (Facts { due: true, delivered: true, ..none }, 2, TaskState::Pending),
+            (
+                Facts {
+                    retrying: true,
+                    due: true,
+                    letter: true,
+                    ..none
+                },
+                3,
+                TaskState::Retrying,
+            ),
+            (
+                Facts {
+                    due: true,
+                    delivered: true,
+                    ..none
+                },
+                2,
+                TaskState::Pending,
+            ),
             (Facts { later: true, ..none }, 1, TaskState::Scheduled),
-            (Facts { letter: true, delivered: true, dead: true, ..none }, 2, TaskState::Dead),
-            (Facts { dead: true, delivered: true, ..none }, 1, TaskState::Delivered),
+            (
+                Facts {
+                    letter: true,
+                    delivered: true,
+                    dead: true,
+                    ..none
+                },
+                2,
+                TaskState::Dead,
+            ),
+            (
+                Facts {
+                    dead: true,
+                    delivered: true,
+                    ..none
+                },
+                1,
+                TaskState::Delivered,
+            ),
             (Facts { dead: true, ..none }, 1, TaskState::Dead),
-            (Facts { cancelled: true, delivered: true, ..none }, 2, TaskState::Cancelled),
+            (
+                Facts {
+                    cancelled: true,
+                    delivered: true,
+                    ..none
+                },
+                2,
+                TaskState::Cancelled,
+            ),
             (none, 0, TaskState::Unmatched),
             (none, 1, TaskState::Pending),
         ];

@@ -37,10 +37,20 @@ impl Vault {
     /// A vault with this key.
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
         let derive = |purpose: &[u8]| -> [u8; 32] {
-            Sha256::new_with_prefix(purpose).chain_update(key).finalize().into()
+            Sha256::new_with_prefix(purpose)
+                .chain_update(key)
+                .finalize()
+                .into()
         };
-        let fingerprint = derive(b"posthaste key id\0")[..8].iter().map(|b| format!("{b:02x}")).collect();
-        Self { cipher: XChaCha20Poly1305::new(key.into()), fingerprint, page_key: derive(b"posthaste page tokens\0") }
+        let fingerprint = derive(b"posthaste key id\0")[..8]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        Self {
+            cipher: XChaCha20Poly1305::new(key.into()),
+            fingerprint,
+            page_key: derive(b"posthaste page tokens\0"),
+        }
     }
 
     /// A name of the key that tells nothing of it: stored with the database, to notice at start that another key is configured.
@@ -58,16 +68,27 @@ impl Vault {
     pub fn seal(&self, row: Uuid, secret: &[u8], rng: &mut impl Rng) -> Vec<u8> {
         let mut nonce = [0; NONCE_BYTES];
         rng.fill_bytes(&mut nonce);
-        let payload = Payload { msg: secret, aad: row.as_bytes() };
-        let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload).expect("a secret is short");
+        let payload = Payload {
+            msg: secret,
+            aad: row.as_bytes(),
+        };
+        let sealed = self
+            .cipher
+            .encrypt(&XNonce::from(nonce), payload)
+            .expect("a secret is short");
         [nonce.as_slice(), &sealed].concat()
     }
 
     /// Opens what [`Self::seal`] sealed for the row with this id.
     pub fn open(&self, row: Uuid, sealed: &[u8]) -> Result<Vec<u8>, Unreadable> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(Unreadable)?;
-        let payload = Payload { msg: ciphertext, aad: row.as_bytes() };
-        self.cipher.decrypt(&XNonce::from(*nonce), payload).map_err(|_| Unreadable)
+        let payload = Payload {
+            msg: ciphertext,
+            aad: row.as_bytes(),
+        };
+        self.cipher
+            .decrypt(&XNonce::from(*nonce), payload)
+            .map_err(|_| Unreadable)
     }
 }
 

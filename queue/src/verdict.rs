@@ -111,15 +111,24 @@ fn judge_answer(answer: &Answer, case: Case<'_>) -> Judgement {
             reason: "the endpoint answered 410 (gone): it wants no more, and was disabled".into(),
             lane: LaneOrder::Disable,
         },
-        408 | 425 | 429 | 500..=599 => {
-            again(case, &format!("the endpoint answered {status}"), answer.retry_after, hold)
-        }
-        300..=399 => {
-            again(case, &format!("the endpoint answered {status}; redirects are not followed"), None, LaneOrder::Carry)
-        }
-        _ if case.retry_client_errors => {
-            again(case, &format!("the endpoint answered {status}"), answer.retry_after, LaneOrder::Carry)
-        }
+        408 | 425 | 429 | 500..=599 => again(
+            case,
+            &format!("the endpoint answered {status}"),
+            answer.retry_after,
+            hold,
+        ),
+        300..=399 => again(
+            case,
+            &format!("the endpoint answered {status}; redirects are not followed"),
+            None,
+            LaneOrder::Carry,
+        ),
+        _ if case.retry_client_errors => again(
+            case,
+            &format!("the endpoint answered {status}"),
+            answer.retry_after,
+            LaneOrder::Carry,
+        ),
         _ => Judgement {
             verdict: Verdict::Dead,
             reason: format!("the endpoint answered {status}, which is final by the standard table"),
@@ -131,13 +140,24 @@ fn judge_answer(answer: &Answer, case: Case<'_>) -> Judgement {
 fn again(case: Case<'_>, fact: &str, retry_after: Option<DateTime<Utc>>, lane: LaneOrder) -> Judgement {
     let Case { retry, made, .. } = case;
     let (verdict, reason) = match retry.next(made, case.now, retry_after, case.chance) {
-        None => (Verdict::Dead, format!("{fact}; that was attempt {made} of {}", retry.attempts)),
-        Some(at) if case.expires_at.is_some_and(|end| at >= end) => {
-            (Verdict::Dead, format!("{fact}; the task expires before its next attempt"))
-        }
-        Some(at) => (Verdict::Retry { at }, format!("{fact}; attempt {made} of {}", retry.attempts)),
+        None => (
+            Verdict::Dead,
+            format!("{fact}; that was attempt {made} of {}", retry.attempts),
+        ),
+        Some(at) if case.expires_at.is_some_and(|end| at >= end) => (
+            Verdict::Dead,
+            format!("{fact}; the task expires before its next attempt"),
+        ),
+        Some(at) => (
+            Verdict::Retry { at },
+            format!("{fact}; attempt {made} of {}", retry.attempts),
+        ),
     };
-    Judgement { verdict, reason, lane }
+    Judgement {
+        verdict,
+        reason,
+        lane,
+    }
 }
 
 #[cfg(test)]
@@ -164,15 +184,35 @@ mod tests {
         })
     }
 
-    fn judge_at(outcome: &Outcome, made: u32, retry_client_errors: bool, expires_in: Option<u64>) -> Judgement {
-        let retry = Retry { jitter: 0.0, ..Retry::default() };
+    fn judge_at(
+        outcome: &Outcome,
+        made: u32,
+        retry_client_errors: bool,
+        expires_in: Option<u64>,
+    ) -> Judgement {
+        let retry = Retry {
+            jitter: 0.0,
+            ..Retry::default()
+        };
         let expires_at = expires_in.map(|s| now() + Duration::from_secs(s));
-        judge(outcome, Case { retry: &retry, retry_client_errors, made, expires_at, now: now(), chance: 0.5 })
+        judge(
+            outcome,
+            Case {
+                retry: &retry,
+                retry_client_errors,
+                made,
+                expires_at,
+                now: now(),
+                chance: 0.5,
+            },
+        )
     }
 
     #[test]
     fn the_standard_table() {
-        let retry = |seconds| Verdict::Retry { at: now() + Duration::from_secs(seconds) };
+        let retry = |seconds| Verdict::Retry {
+            at: now() + Duration::from_secs(seconds),
+        };
         let hold = |seconds| LaneOrder::HoldUntil(now() + Duration::from_secs(seconds));
         let table = [
             (200, None, Verdict::Delivered, LaneOrder::Carry),
@@ -197,22 +237,38 @@ mod tests {
         ];
         for (status, retry_after, verdict, lane) in table {
             let judged = judge_at(&answer(status, retry_after), 1, false, None);
-            assert_eq!((judged.verdict, judged.lane), (verdict, lane), "{status} {retry_after:?}");
+            assert_eq!(
+                (judged.verdict, judged.lane),
+                (verdict, lane),
+                "{status} {retry_after:?}"
+            );
             assert!(judged.reason.contains(&status.to_string()), "{}", judged.reason);
         }
     }
 
     #[test]
     fn a_policy_can_retry_client_errors_but_never_410() {
-        assert!(matches!(judge_at(&answer(404, None), 1, true, None).verdict, Verdict::Retry { .. }));
+        assert!(matches!(
+            judge_at(&answer(404, None), 1, true, None).verdict,
+            Verdict::Retry { .. }
+        ));
         assert_eq!(judge_at(&answer(410, None), 1, true, None).verdict, Verdict::Dead);
     }
 
     #[test]
     fn the_last_attempt_and_the_expiry_end_it() {
-        assert_eq!(judge_at(&answer(500, None), 12, false, None).verdict, Verdict::Dead);
-        assert_eq!(judge_at(&answer(500, None), 1, false, Some(4)).verdict, Verdict::Dead);
-        assert!(matches!(judge_at(&answer(500, None), 1, false, Some(6)).verdict, Verdict::Retry { .. }));
+        assert_eq!(
+            judge_at(&answer(500, None), 12, false, None).verdict,
+            Verdict::Dead
+        );
+        assert_eq!(
+            judge_at(&answer(500, None), 1, false, Some(4)).verdict,
+            Verdict::Dead
+        );
+        assert!(matches!(
+            judge_at(&answer(500, None), 1, false, Some(6)).verdict,
+            Verdict::Retry { .. }
+        ));
     }
 
     proptest! {

@@ -1,0 +1,142 @@
+//! Several nodes on one database: leases, the catalog, notifications, the vault's key.
+
+mod kit;
+
+use std::{collections::BTreeSet, time::Duration};
+
+use kit::{Kit, now, open};
+use queue::{Config, Error, Queue, id::EndpointId, listen::Hint, ownership::assign, vault::Vault};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const TTL: Duration = Duration::from_secs(10);
+
+#[tokio::test]
+async fn a_shard_has_one_owner_at_a_time() {
+    let kit = Kit::new().await;
+    let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let all = kit.queue.renew(a, "a", now(), TTL).await.unwrap();
+    assert_eq!((all.held.len(), all.to_release.len()), (256, 0));
+    // The second node may take nothing that is leased.
+    assert!(kit.queue.renew(b, "b", now(), TTL).await.unwrap().held.is_empty());
+    let after = kit.queue.renew(a, "a", now(), TTL).await.unwrap();
+    let of_b: BTreeSet<u8> = (0..=255)
+        .filter(|shard| assign(*shard, &[a, b]) == Some(b))
+        .collect();
+    assert_eq!(after.held.len(), 256, "held until it is released");
+    assert_eq!(after.to_release, of_b);
+    kit.queue.release(a, &of_b).await.unwrap();
+    assert_eq!(kit.queue.renew(b, "b", now(), TTL).await.unwrap().held, of_b);
+    assert_eq!(kit.queue.shards_owned().await.unwrap(), 256);
+    // An orderly farewell hands over at once.
+    kit.queue.release_all(a).await.unwrap();
+    assert_eq!(kit.queue.renew(b, "b", now(), TTL).await.unwrap().held.len(), 256);
+}
+
+#[tokio::test]
+async fn a_crashed_nodes_lease_runs_out() {
+    let kit = Kit::new().await;
+    let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let short = Duration::from_millis(300);
+    kit.queue.renew(a, "a", now(), short).await.unwrap();
+    assert!(
+        kit.queue
+            .renew(b, "b", now(), short)
+            .await
+            .unwrap()
+            .held
+            .is_empty()
+    );
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(
+        kit.queue.renew(b, "b", now(), short).await.unwrap().held.len(),
+        256
+    );
+    // Back from wherever it was, the first learns that it has nothing.
+    assert!(kit.queue.renew(a, "a", now(), TTL).await.unwrap().held.is_empty());
+}
+
+#[tokio::test]
+async fn a_queue_made_on_one_node_is_found_on_another_at_once() {
+    let kit = Kit::new().await;
+    let other = open(&kit.database).await;
+    let endpoint = kit.queue_with_endpoint("q").await;
+    assert_eq!(other.find_queue("q").await.unwrap().endpoints, [endpoint.id]);
+    let key = kit.queue.make_key("a key", now()).await.unwrap();
+    assert!(other.authenticate(&key, true).await.unwrap().is_some());
+    assert!(other.authenticate("ph_wrong", true).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn fan_out_is_exact_although_the_catalog_is_cached() {
+    let kit = Kit::new().await;
+    kit.queue_with_endpoint("q").await;
+    let other = open(&kit.database).await;
+    let enqueuer = queue::Enqueuer::start(&other, &queue::enqueue::Config::default());
+    let entry = other.find_queue("q").await.unwrap();
+    for made in 2..6 {
+        kit.endpoint("q", &[]).await;
+        let checked = queue::task::check(kit::new_task("1"), 100, now()).unwrap();
+        let receipts = enqueuer
+            .enqueue(
+                entry.clone(),
+                vec![checked],
+                queue::enqueue::Target::Matching,
+                now(),
+            )
+            .await
+            .unwrap();
+        assert_eq!(receipts[0].as_ref().unwrap().deliveries, made);
+    }
+}
+
+#[tokio::test]
+async fn the_first_key_is_made_once() {
+    let kit = Kit::new().await;
+    let other = open(&kit.database).await;
+    let (one, two) = tokio::join!(kit.queue.make_first_key(now()), other.make_first_key(now()));
+    let keys: Vec<String> = [one.unwrap(), two.unwrap()].into_iter().flatten().collect();
+    assert_eq!(keys.len(), 1);
+    assert!(kit.queue.authenticate(&keys[0], true).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn another_vault_key_is_noticed_at_start() {
+    let kit = Kit::new().await;
+    let wrong = Queue::open(Config::new(kit.database.url()), Vault::new(&[8; 32]), now()).await;
+    assert!(matches!(wrong, Err(Error::Conflict(text)) if text.contains("secrets.key")));
+}
+
+#[tokio::test]
+async fn nodes_hear_of_each_others_work() {
+    let kit = Kit::new().await;
+    let endpoint: EndpointId = kit.queue_with_endpoint("q").await.id;
+    let other = open(&kit.database).await;
+    let (hints, mut heard) = mpsc::channel(16);
+    let stop = CancellationToken::new();
+    let following = tokio::spawn({
+        let (other, stop) = (other.clone(), stop.clone());
+        async move { other.follow(hints, stop).await }
+    });
+    assert_eq!(
+        heard.recv().await,
+        Some(Hint::Anything),
+        "subscribed, and told to look once"
+    );
+    let id = kit.enqueue_some("q", 1).await[0];
+    assert_eq!(
+        heard.recv().await,
+        Some(Hint::Work(vec![queue::endpoint::shard_of(endpoint)]))
+    );
+    kit.queue.cancel(id, now()).await.unwrap();
+    assert_eq!(heard.recv().await, Some(Hint::Withdrawn(vec![endpoint])));
+    kit.database.disconnect_all().await;
+    assert_eq!(
+        heard.recv().await,
+        Some(Hint::Anything),
+        "the connection was gone: anything may have happened"
+    );
+    stop.cancel();
+    following.await.unwrap();
+}

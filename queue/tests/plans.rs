@@ -1,0 +1,153 @@
+//! No hot statement grows with the backlog. The server's own counters say how many rows each verb really read, with the plans that the
+//! real connections really have: also while statistics are stale, which is when a plan goes wrong.
+
+mod kit;
+
+use kit::{Kit, now, open};
+use queue::{
+    load::{Cursor, PageRequest},
+    verdict::Verdict,
+};
+use sqlx::{Connection, PgConnection};
+
+const BACKLOG: usize = 20_000;
+const BATCH: u32 = 50;
+
+/// Rows read of the hot tables, by scans of whole tables and by index.
+#[derive(Debug, Clone, Copy)]
+struct Read {
+    whole_tables: i64,
+    by_index: i64,
+}
+
+async fn read(kit: &Kit) -> Read {
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    let row: (i64, i64) = sqlx::query_as(
+        "SELECT coalesce(sum(seq_tup_read), 0)::bigint, coalesce(sum(idx_tup_fetch), 0)::bigint FROM pg_stat_user_tables
+         WHERE relname = 'deliveries' OR relname LIKE 'tasks%' OR relname LIKE 'attempts%' OR relname = 'dead_letters'",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
+    Read {
+        whole_tables: row.0,
+        by_index: row.1,
+    }
+}
+
+/// Runs verbs on a queue of their own connections, closed after it: a backend reports what it read when it ends.
+async fn cost(kit: &Kit, verbs: impl AsyncFnOnce(&Kit)) -> Read {
+    let before = read(kit).await;
+    let queue = open(&kit.database).await;
+    let enqueuer = queue::Enqueuer::start(&queue, &queue::enqueue::Config::default());
+    let other = Kit {
+        queue,
+        enqueuer,
+        database: kit.database.clone(),
+    };
+    verbs(&other).await;
+    other.queue.close().await;
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let after = read(kit).await;
+    Read {
+        whole_tables: after.whole_tables - before.whole_tables,
+        by_index: after.by_index - before.by_index,
+    }
+}
+
+async fn fill(kit: &Kit, rows: usize) {
+    for _ in 0..rows / 2_000 {
+        kit.enqueue_some("deep", 2_000).await;
+    }
+}
+
+#[tokio::test]
+async fn no_hot_statement_reads_more_than_its_batch() {
+    let kit = Kit::new().await;
+    let deep = kit.queue_with_endpoint("deep").await.id;
+    let other = kit.queue_with_endpoint("other").await.id;
+    // Statistics of an empty table, then a deep backlog: the trap.
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    fill(&kit, BACKLOG).await;
+
+    let page = |endpoint_id| PageRequest {
+        endpoint_id,
+        cursor: Cursor::START,
+        limit: BATCH,
+        tests_only: false,
+    };
+    let bound = i64::from(BATCH) * 12;
+    let costs = [
+        (
+            "due and load",
+            cost(&kit, async |k| {
+                let due = k.queue.due(&[page(deep), page(other)], now()).await.unwrap();
+                assert_eq!(due.len(), BATCH as usize);
+                k.queue.load(due).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "finish",
+            cost(&kit, async |k| {
+                let due = k.due(deep, BATCH).await;
+                let verdicts = [Verdict::Delivered, Verdict::Dead, Verdict::Retry { at: now() }];
+                let finished: Vec<_> = due
+                    .into_iter()
+                    .zip(verdicts.iter().cycle())
+                    .map(|(d, v)| k.finished(d, 200, v.clone()))
+                    .collect();
+                k.queue.finish(&finished).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "discover and next due",
+            cost(&kit, async |k| {
+                assert_eq!(
+                    k.queue
+                        .discover(&(0..=255).collect::<Vec<_>>())
+                        .await
+                        .unwrap()
+                        .len(),
+                    1
+                );
+                k.queue.next_due(&[deep, other], now()).await.unwrap();
+            })
+            .await,
+        ),
+        (
+            "enqueue",
+            cost(&kit, async |k| {
+                k.enqueue_some("other", BATCH as usize).await;
+            })
+            .await,
+        ),
+        (
+            "cancel",
+            cost(&kit, async |k| {
+                let task = k.due(deep, 1).await[0].content.id;
+                assert_eq!(k.queue.cancel(task, now()).await.unwrap(), 1);
+            })
+            .await,
+        ),
+    ];
+    for (
+        what,
+        Read {
+            whole_tables,
+            by_index,
+        },
+    ) in costs
+    {
+        assert_eq!(whole_tables, 0, "{what} scans a table");
+        assert!(
+            by_index <= bound,
+            "{what} reads {by_index} rows by index, more than {bound}"
+        );
+    }
+}
