@@ -37,7 +37,7 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
         .env("POSTHASTE_DATA_DIR", &data.0)
         .env("POSTHASTE_GATEWAY_LISTEN", "127.0.0.1:0");
     let mut server = Service::start("posthaste", &mut serve, &folder.join("server.log"))?;
-    let url = server.line("its address", address_in)?;
+    let url = server.line("its address", rest_address_in)?;
     let key = server.line("its first key", |line| word_from(line, "ph_"))?;
 
     for (name, mut command) in receivers {
@@ -189,6 +189,12 @@ fn address_in(line: &str) -> Option<String> {
     word_from(line.split_once("listening on")?.1, "http://")
 }
 
+/// The address in the server's line `REST API http://…/v1`.
+fn rest_address_in(line: &str) -> Option<String> {
+    let address = word_from(line.split_once("REST API")?.1, "http://")?;
+    Some(address.trim_end_matches("/v1").to_owned())
+}
+
 /// The word of the line that begins like this, as far as an address or a key goes.
 fn word_from(line: &str, beginning: &str) -> Option<String> {
     let rest = &line[line.find(beginning)?..];
@@ -226,5 +232,8 @@ mod tests {
         ] {
             assert_eq!(word_from(line, beginning).as_deref(), word, "{line}");
         }
+        let banner = "  REST API   http://127.0.0.1:8080/v1";
+        assert_eq!(rest_address_in(banner).as_deref(), Some("http://127.0.0.1:8080"));
+        assert_eq!(rest_address_in("  curl http://127.0.0.1:8080/v1/queues"), None);
     }
 }
