@@ -81,9 +81,8 @@ mod tests {
     proptest! {
         #[test]
         fn the_value_stays_the_same(keys in prop::collection::vec((".*", any::<i64>()), 0..5), text in ".*") {
-            let value = Value::from_iter(
-                keys.into_iter().map(|(key, number)| (key, serde_json::json!([number, {"x": text}, null]))),
-            );
+            let pairs = keys.into_iter().map(|(key, number)| (key, serde_json::json!([number, {"x": text}, null])));
+            let value: Value = pairs.collect();
             let laid_out = laid_out(&value.to_string()).unwrap();
             prop_assert_eq!(serde_json::from_str::<Value>(&laid_out).unwrap(), value);
         }
