@@ -1,7 +1,7 @@
 //! Our own PostgreSQL, for a node to which no database is given.
 //!
-//! The cast: [`Binaries`] are the programs, found on the machine or fetched; the [`Account`] is who the server runs as
-//! (it refuses to be root); the [`Cluster`] is its folder; the [`Process`] is the running server, started by us or
+//! The cast: `Binaries` are the programs, found on the machine or fetched; the `Account` is who the server runs as
+//! (it refuses to be root); the `Cluster` is its folder; the `Process` is the running server, started by us or
 //! left by a crash and adopted; the supervisor keeps it running until [`Server::stop`].
 //!
 //! Everything lies in the data folder, which one process at a time owns (`lock`):
