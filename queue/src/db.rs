@@ -53,7 +53,7 @@ impl Config {
             max_connections: 24,
             acquire_timeout: Duration::from_secs(3),
             defaults: Settings::default(),
-            idempotency_window: Duration::from_secs(24 * 3_600),
+            idempotency_window: Duration::from_hours(24),
         }
     }
 }
@@ -123,6 +123,11 @@ impl Queue {
             .await?;
         check_version(&pool).await?;
         MIGRATIONS.run(&pool).await.map_err(migration_error)?;
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the edge: ids and secrets are drawn from this one generator"
+        )]
+        let rng = rand::make_rng();
         let inner = Inner {
             pool,
             hot,
@@ -131,7 +136,7 @@ impl Queue {
             catalog: Catalog::default(),
             rollups: Rollups::default(),
             door: OnceLock::new(),
-            ids: Mutex::new((Mint::default(), rand::make_rng())),
+            ids: Mutex::new((Mint::default(), rng)),
             config,
         };
         let queue = Self {

@@ -55,8 +55,8 @@ impl Error {
     pub(crate) fn corrupt(
         table: &'static str,
         column: &'static str,
-        id: impl ToString,
-        problem: impl ToString,
+        id: impl std::fmt::Display,
+        problem: impl std::fmt::Display,
     ) -> Self {
         Self::Corrupt {
             table,

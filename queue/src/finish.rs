@@ -168,7 +168,9 @@ impl Queue {
     /// meantime, or a delivery that was cancelled, is no danger: the log has what happened, and nothing else changes.
     pub async fn finish(&self, finished: &[Finished]) -> Result<()> {
         let mut log = Attempts::default();
-        finished.iter().for_each(|one| log.add(one));
+        for one in finished {
+            log.add(one);
+        }
         let of = |wanted: fn(&Finished) -> bool| finished.iter().filter(move |one| wanted(one));
         let is_letter =
             |one: &Finished| one.verdict == Verdict::Dead && one.delivery.purpose != Purpose::Test;

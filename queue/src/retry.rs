@@ -39,7 +39,7 @@ impl Default for Retry {
             backoff: Backoff::Exponential {
                 initial: Duration::from_secs(5),
                 factor: 4.0,
-                max: Duration::from_secs(6 * 3_600),
+                max: Duration::from_hours(6),
             },
             jitter: 0.2,
         }
@@ -87,7 +87,7 @@ impl Retry {
     ) -> Option<DateTime<Utc>> {
         let pause = self.pause(made)?;
         let swing = pause.mul_f64(self.jitter);
-        let by_policy = now + (pause - swing) + swing.mul_f64(2.0 * chance);
+        let by_policy = now + pause.saturating_sub(swing) + swing.mul_f64(2.0 * chance);
         match retry_after {
             Some(told) if told > by_policy => Some(told + swing.min(MOST_ADDED).mul_f64(chance)),
             _ => Some(by_policy),

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// How long old secrets go on signing unless the caller says: a day in which receivers can be changed.
-const OVERLAP: Duration = Duration::from_secs(24 * 3_600);
+const OVERLAP: Duration = Duration::from_hours(24);
 /// The longest overlap.
-const LONGEST: Duration = Duration::from_secs(30 * 24 * 3_600);
+const LONGEST: Duration = Duration::from_hours(30 * 24);
 /// Most secrets that sign at once: each lengthens the header that receivers must take.
 const MOST: i64 = 5;
 

@@ -79,7 +79,7 @@ pub fn resolve_retry(policy: &RetryPolicy) -> Retry {
         };
     }
     let span = |given: Option<Span>, default: Duration| given.map_or(default, |span| span.0);
-    let max = span(policy.max, Duration::from_secs(6 * 3_600));
+    let max = span(policy.max, Duration::from_hours(6));
     Retry {
         attempts: policy.attempts.unwrap_or(standard.attempts),
         backoff: Backoff::Exponential {
@@ -115,7 +115,7 @@ pub fn check(settings: &DeliverySettings, field: &str, problems: &mut Problems) 
 
 /// Notes what is wrong with a retry policy given as `field`.
 pub fn check_retry(policy: &RetryPolicy, field: &str, problems: &mut Problems) {
-    let day = Duration::from_secs(86_400);
+    let day = Duration::from_hours(24);
     let at = |name: &str| format!("{field}.{name}");
     problems.require(
         policy.attempts.is_none_or(|n| (1..=100).contains(&n)),

@@ -18,7 +18,7 @@ use crate::{
 pub const DEFAULT_PRIORITY: u8 = 4;
 
 /// How far ahead a task may be due: a year, so that a slip of milliseconds for seconds is an error and not a task in 50,000 years.
-const FARTHEST: Duration = Duration::from_secs(366 * 86_400);
+const FARTHEST: Duration = Duration::from_hours(366 * 24);
 
 /// A task as it is given to be enqueued, over whatever transport.
 #[derive(Debug, Clone, Default)]

@@ -60,6 +60,10 @@ struct Row {
 
 /// What is there of a task's deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "seven independent facts, as the statement reports them"
+)]
 struct Facts {
     retrying: bool,
     due: bool,

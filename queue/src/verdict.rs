@@ -73,7 +73,7 @@ pub struct Case<'a> {
 
 /// Longest time for which one answer can hold a lane. Longer than any sane `Retry-After`, short enough that a receiver's slip of the
 /// pen (milliseconds for seconds) does not stop it for weeks.
-const LONGEST_HOLD: std::time::Duration = std::time::Duration::from_secs(3_600);
+const LONGEST_HOLD: std::time::Duration = std::time::Duration::from_hours(1);
 
 /// Decides by the standard table:
 ///

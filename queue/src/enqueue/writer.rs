@@ -1,0 +1,221 @@
+//! A writer: gathers what waits, commits it, answers the waiters, and hands the deliveries over.
+
+use std::{collections::HashMap, sync::Arc};
+
+use tokio::sync::{Mutex, mpsc};
+use tracing::warn;
+
+use super::{
+    Answer, Config, KeyReused, Receipt, Unit,
+    rows::{Kept, Planner, Rows},
+};
+use crate::{
+    catalog::Snapshot,
+    db::Queue,
+    error::{Error, Result},
+    id::TaskId,
+    task::Checked,
+};
+
+pub(super) struct Writer {
+    pub(super) queue: Queue,
+    pub(super) config: Config,
+}
+
+impl Writer {
+    pub(super) async fn run(self, waiting: Arc<Mutex<mpsc::UnboundedReceiver<Unit>>>) {
+        loop {
+            let units = self.gather(&mut *waiting.lock().await).await;
+            if units.is_empty() {
+                return;
+            }
+            self.commit(units).await;
+        }
+    }
+
+    async fn gather(&self, waiting: &mut mpsc::UnboundedReceiver<Unit>) -> Vec<Unit> {
+        let Some(first) = waiting.recv().await else {
+            return vec![];
+        };
+        let size = |unit: &Unit| unit.tasks.iter().map(|t| t.task.payload.len()).sum::<usize>();
+        let (mut tasks, mut bytes) = (first.tasks.len(), size(&first));
+        let mut units = vec![first];
+        while tasks < self.config.group_tasks && bytes < self.config.group_bytes {
+            let Ok(unit) = waiting.try_recv() else { break };
+            tasks += unit.tasks.len();
+            bytes += size(&unit);
+            units.push(unit);
+        }
+        units
+    }
+
+    /// Commits what was gathered, in as few statements as the limits allow, and answers.
+    async fn commit(&self, mut units: Vec<Unit>) {
+        let mut answers: Vec<Answer> = units
+            .iter()
+            .map(|unit| Ok(Vec::with_capacity(unit.tasks.len())))
+            .collect();
+        let mut todo: Vec<(usize, Checked)> = Vec::new();
+        for (index, unit) in units.iter_mut().enumerate() {
+            todo.extend(
+                std::mem::take(&mut unit.tasks)
+                    .into_iter()
+                    .map(|task| (index, task)),
+            );
+        }
+        let mut todo = todo.into_iter().peekable();
+        while todo.peek().is_some() {
+            let group = self.next_group(&units, &mut todo);
+            match self.commit_group(&units, &group).await {
+                Ok(receipts) => {
+                    for ((unit, _), receipt) in group.iter().zip(receipts) {
+                        if let Ok(answer) = &mut answers[*unit] {
+                            answer.push(receipt);
+                        }
+                    }
+                }
+                Err(error) => {
+                    warn!(%error, tasks = group.len(), "tasks could not be committed");
+                    if let Some(door) = self.queue.door() {
+                        door.look();
+                    }
+                    for (unit, _) in &group {
+                        answers[*unit] = Err(again(&error));
+                    }
+                }
+            }
+        }
+        for (unit, answer) in units.into_iter().zip(answers) {
+            // A waiter that has gone away left its task here all the same: it is committed and will be delivered.
+            let _ = unit.answer.send(answer);
+        }
+    }
+
+    fn next_group(
+        &self,
+        units: &[Unit],
+        todo: &mut std::iter::Peekable<impl Iterator<Item = (usize, Checked)>>,
+    ) -> Vec<(usize, Checked)> {
+        let (mut group, mut bytes, mut deliveries) = (vec![], 0, 0);
+        while let Some((unit, task)) = todo.peek() {
+            let (size, fanout) = (task.task.payload.len(), units[*unit].queue.endpoints.len());
+            let full = group.len() >= self.config.group_tasks
+                || bytes + size > self.config.group_bytes
+                || deliveries + fanout > self.config.group_deliveries;
+            if full && !group.is_empty() {
+                break;
+            }
+            bytes += size;
+            deliveries += fanout;
+            group.extend(todo.next());
+        }
+        group
+    }
+
+    async fn commit_group(
+        &self,
+        units: &[Unit],
+        group: &[(usize, Checked)],
+    ) -> Result<Vec<Result<Receipt, KeyReused>>> {
+        // The version moves only when somebody changes queues or endpoints at this very moment; three in a row is a storm of changes.
+        for _ in 0..20 {
+            let snapshot = self.queue.catalog().snapshot();
+            let mut rows = Rows::default();
+            let plan = self.queue.with_ids(|mint, rng| {
+                let mut planner = Planner {
+                    snapshot: &snapshot,
+                    rows: &mut rows,
+                    keys: HashMap::new(),
+                };
+                let mut mints = || mint.next(units[group[0].0].now, rng);
+                let tasks: Vec<(TaskId, usize)> = group
+                    .iter()
+                    .map(|(unit, checked)| planner.add(&units[*unit], checked, &mut mints))
+                    .collect();
+                rows.add_delivery_ids(rng);
+                tasks
+            });
+            let Some(kept) = self.queue.insert(snapshot.version, &rows).await? else {
+                self.queue.refresh_catalog().await?;
+                continue;
+            };
+            return self.settle(&snapshot, rows, &plan, group, kept).await;
+        }
+        Err(Error::Unavailable(
+            "the catalog keeps changing under the enqueue".into(),
+        ))
+    }
+
+    /// After the commit: offers what this node pushes, notifies the owners of the rest, and makes the receipts.
+    async fn settle(
+        &self,
+        snapshot: &Snapshot,
+        rows: Rows,
+        plan: &[(TaskId, usize)],
+        group: &[(usize, Checked)],
+        kept: Kept,
+    ) -> Result<Vec<Result<Receipt, KeyReused>>> {
+        let firsts = self.queue.firsts(&rows, &kept).await?;
+        let receipts = plan
+            .iter()
+            .zip(group)
+            .map(|((id, row), (_, checked))| {
+                if let Some(first) = firsts.get(id) {
+                    if Some(first.fingerprint) != checked.fingerprint {
+                        return Err(KeyReused);
+                    }
+                    return Ok(Receipt {
+                        id: first.task_id,
+                        deliveries: first.fanout,
+                        repeated: true,
+                    });
+                }
+                let repeated = rows.ids[*row] != *id;
+                if repeated && rows.fingerprints[*row] != checked.fingerprint {
+                    return Err(KeyReused);
+                }
+                let (id, deliveries) = (rows.ids[*row], u32::try_from(rows.fanouts[*row]).unwrap_or(0));
+                Ok(Receipt {
+                    id,
+                    deliveries,
+                    repeated,
+                })
+            })
+            .collect();
+        self.queue.inner.rollups.enqueued(&rows, &kept);
+        self.hand_over(snapshot, rows, &kept).await;
+        Ok(receipts)
+    }
+
+    async fn hand_over(&self, snapshot: &Snapshot, rows: Rows, kept: &Kept) {
+        let (mut mine, mut theirs) = (Vec::new(), Vec::new());
+        rows.into_deliveries(
+            |task, endpoint| {
+                if !kept.has(task) {
+                    return false;
+                }
+                let Some(endpoint) = snapshot.endpoints.get(&endpoint) else {
+                    return false;
+                };
+                let ours = self.queue.door().is_some_and(|door| door.owns(endpoint.shard));
+                if !ours {
+                    theirs.push(endpoint.shard);
+                }
+                ours
+            },
+            &mut mine,
+        );
+        if let Some(door) = self.queue.door().filter(|_| !mine.is_empty()) {
+            door.offer(mine);
+        }
+        if !theirs.is_empty()
+            && let Err(error) = self.queue.notify_work(theirs).await
+        {
+            warn!(%error, "the owners of other shards could not be notified; they find the deliveries at their next look");
+        }
+    }
+}
+
+fn again(error: &Error) -> Error {
+    Error::Unavailable(error.to_string())
+}
