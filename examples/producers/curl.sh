@@ -15,15 +15,19 @@ receiver=${RECEIVER_URL:?is not set: what a receiver printed behind "listening o
 secret=${WEBHOOK_SECRET:?is not set: the secret that the receiver has, whsec_...}
 queue=${QUEUE:-orders}
 
-# Asks the API; an error's answer is printed, and ends the script.
+# Asks the API and prints its answer; that of an error goes to standard error.
 api() {
-    curl --silent --show-error --fail-with-body --header "authorization: Bearer $key" \
-        --header "content-type: application/json" "$@"
-    echo
+    local answer
+    if ! answer=$(curl --silent --show-error --fail-with-body --header "authorization: Bearer $key" \
+        --header "content-type: application/json" "$@"); then
+        echo "$answer" >&2
+        return 1
+    fi
+    echo "$answer"
 }
 
 # 404 here is the first run: only then are queue and endpoint made.
-status=$(curl --silent --output /dev/null --write-out '%{http_code}' \
+status=$(curl --silent --show-error --output /dev/null --write-out '%{http_code}' \
     --header "authorization: Bearer $key" "$url/v1/queues/$queue")
 if [ "$status" = 404 ]; then
     api "$url/v1/queues" --data "{\"name\": \"$queue\"}"
@@ -40,7 +44,7 @@ first=$(enqueue)
 again=$(enqueue)
 echo "$first"
 
-id_of() { sed -n 's/.*"id" *: *"\([^"]*\)".*/\1/p' <<<"$1"; }
+id_of() { grep --only-matching '"id" *: *"[^"]*"' <<<"$1" | head -n 1 | cut -d '"' -f 4; }
 if [ "$(id_of "$first")" != "$(id_of "$again")" ]; then
     echo "the same idempotency key made a second task: $again" >&2
     exit 1

@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::checkout::{Checkout, output, run};
-use crate::examples::RUST_RECEIVER;
+use crate::examples::{self, RUST_RECEIVER};
 use crate::postgres::{Cluster, Server};
 use crate::tools;
 
@@ -16,7 +16,7 @@ pub(crate) fn fmt(checkout: &Checkout) -> Result<()> {
     run(&mut checkout.cargo(["fmt", "--check", "--manifest-path", RUST_RECEIVER]))
 }
 
-/// `cargo clippy`, every warning an error.
+/// `cargo clippy`, every warning an error; of the receiver outside the workspace, too.
 pub(crate) fn clippy(checkout: &Checkout) -> Result<()> {
     run(&mut checkout.cargo([
         "clippy",
@@ -26,7 +26,16 @@ pub(crate) fn clippy(checkout: &Checkout) -> Result<()> {
         "--",
         "-D",
         "warnings",
-    ]))
+    ]))?;
+    let mut receiver = checkout.cargo([
+        "clippy",
+        "--locked",
+        "--manifest-path",
+        RUST_RECEIVER,
+        "--target-dir",
+    ]);
+    receiver.arg(examples::rust_target(checkout));
+    run(receiver.args(["--", "-D", "warnings"]))
 }
 
 /// `cargo deny` on everything but the advisories: their database is no package registry (see deny.toml). And the two

@@ -24,7 +24,7 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
     let receivers = [
         ("python", python(checkout, &folder)?),
         ("node", node(checkout, &folder)?),
-        ("rust", rust(checkout, &folder)?),
+        ("rust", rust(checkout)?),
     ];
 
     run(&mut checkout.cargo(["build", "--locked", "--bin", "posthaste"]))?;
@@ -152,11 +152,10 @@ fn node(checkout: &Checkout, folder: &Path) -> Result<Command> {
     Ok(command)
 }
 
-fn rust(checkout: &Checkout, folder: &Path) -> Result<Command> {
-    let target = folder.join("rust");
+fn rust(checkout: &Checkout) -> Result<Command> {
+    let target = rust_target(checkout);
     let mut build = checkout.cargo([
         "build",
-        "--quiet",
         "--locked",
         "--manifest-path",
         RUST_RECEIVER,
@@ -164,6 +163,11 @@ fn rust(checkout: &Checkout, folder: &Path) -> Result<Command> {
     ]);
     run(build.arg(&target))?;
     Ok(checkout.command(target.join("debug/posthaste-receiver")))
+}
+
+/// Where the receiver in Rust is built: it is no part of the workspace.
+pub(crate) fn rust_target(checkout: &Checkout) -> PathBuf {
+    checkout.target.join("examples/rust")
 }
 
 /// A data folder for a server that starts for the first time; removed with this value.
