@@ -113,8 +113,11 @@ mod tests {
     use super::*;
 
     fn shell(script: &str) -> Service {
-        let log = std::env::temp_dir().join(format!("posthaste-xtask-test-{}", std::process::id()));
-        Service::start("the script", Command::new("sh").args(["-c", script]), &log).unwrap()
+        let log =
+            std::env::temp_dir().join(format!("posthaste-xtask-{}-{}", std::process::id(), script.len()));
+        let service = Service::start("the script", Command::new("sh").args(["-c", script]), &log).unwrap();
+        std::fs::remove_file(log).unwrap();
+        service
     }
 
     #[test]
