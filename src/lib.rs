@@ -9,6 +9,8 @@ pub mod cli;
 pub mod config;
 pub mod embedded;
 pub mod lifecycle;
+pub mod node;
 pub mod receive;
 pub mod secret_key;
+pub mod serve;
 pub mod telemetry;

@@ -1,16 +1,16 @@
 //! Posthaste: durable tasks in, signed webhooks out.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use posthaste::cli::{Cli, Command, ConfigArgs, Output};
-use posthaste::config::{self, Effective, Problems, Surroundings};
+use posthaste::cli::{Cli, Command, ConfigArgs, Output, SettingArgs};
+use posthaste::config::{self, Effective, Problems, Surroundings, settings};
 use posthaste::lifecycle::Lifecycle;
-use posthaste::{bench, receive};
+use posthaste::{bench, receive, serve, telemetry};
 
 /// The exit code of a mistake in the command line or the configuration.
 const MISTAKE: u8 = 2;
@@ -49,8 +49,26 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> Result<()> {
         }),
         Some(Command::Bench(args)) => runtime()?.block_on(bench::run(args)),
         Some(Command::Version) => print(concat!("posthaste ", env!("CARGO_PKG_VERSION"), "\n")),
-        Some(Command::Serve(_)) | None => anyhow::bail!("this build has no server in it"),
+        Some(Command::Serve(settings)) => serve(&settings, environment),
+        None => serve(&cli.settings, environment),
     }
+}
+
+fn serve(args: &SettingArgs, environment: &BTreeMap<String, String>) -> Result<()> {
+    let effective = load(args, environment)?;
+    let colour = std::io::stderr().is_terminal();
+    telemetry::start(effective.get(&settings::LOG_FORMAT), &effective.get(&settings::LOG_LEVEL), colour)?;
+    let surroundings = serve::Surroundings {
+        program: std::env::args().next().unwrap_or_else(|| "posthaste".to_owned()),
+        search_path: environment.get("PATH").cloned().unwrap_or_default(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    };
+    runtime()?.block_on(async {
+        let life = Lifecycle::watch()?;
+        let running = serve::start(&effective, &surroundings, &life).await?;
+        print(&running.banner(&effective, &surroundings)?)?;
+        running.until_stopped(life.stop()).await
+    })
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -60,7 +78,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
         .context("the async runtime cannot start")
 }
 
-fn load(args: &posthaste::cli::SettingArgs, environment: &BTreeMap<String, String>) -> Result<Effective> {
+fn load(args: &SettingArgs, environment: &BTreeMap<String, String>) -> Result<Effective> {
     let root = rustix::process::geteuid().is_root();
     let surroundings = Surroundings {
         environment,

@@ -18,18 +18,28 @@ const BATCH: i64 = 2_000;
 /// How long one request goes on before it answers that there is more: well under the timeouts of proxies on the way.
 pub(crate) const BUDGET: Duration = Duration::from_secs(20);
 
-/// Runs `batch` until it finds nothing more or the budget is used up.
-pub(crate) async fn in_batches(mut batch: impl AsyncFnMut() -> Result<u64>) -> Result<Count> {
-    let (begun, mut count) = (Instant::now(), 0);
-    loop {
-        let done = batch().await?;
-        count += done;
-        if done == 0 {
-            return Ok(Count { count, more: false });
+/// How far an action on many rows has come.
+pub(crate) struct Batches {
+    begun: Instant,
+    count: u64,
+}
+
+impl Batches {
+    pub(crate) fn begin() -> Self {
+        Self {
+            begun: Instant::now(),
+            count: 0,
         }
-        if begun.elapsed() > BUDGET {
-            return Ok(Count { count, more: true });
-        }
+    }
+
+    /// Adds what one batch did; the answer when it did nothing, or when the budget is used up.
+    pub(crate) fn add(&mut self, done: u64) -> Option<Count> {
+        self.count += done;
+        let more = done > 0;
+        (!more || self.begun.elapsed() > BUDGET).then_some(Count {
+            count: self.count,
+            more,
+        })
     }
 }
 
@@ -37,21 +47,29 @@ impl Queue {
     /// Cancels what was enqueued to a queue up to now and has not ended.
     pub async fn purge_queue(&self, name: &str, now: DateTime<Utc>) -> Result<Count> {
         let queue = self.find_queue(name).await?.id;
-        in_batches(async || {
-            self.cancel_waiting(Some(queue), None, "purged with its queue", now)
-                .await
-        })
-        .await
+        let mut batches = Batches::begin();
+        loop {
+            let done = self
+                .cancel_waiting(Some(queue), None, "purged with its queue", now)
+                .await?;
+            if let Some(count) = batches.add(done) {
+                return Ok(count);
+            }
+        }
     }
 
     /// Cancels what waits for an endpoint.
     pub async fn purge_endpoint(&self, endpoint: EndpointId, now: DateTime<Utc>) -> Result<Count> {
         self.find_endpoint(endpoint).await?;
-        in_batches(async || {
-            self.cancel_waiting(None, Some(endpoint), "purged with its endpoint", now)
-                .await
-        })
-        .await
+        let mut batches = Batches::begin();
+        loop {
+            let done = self
+                .cancel_waiting(None, Some(endpoint), "purged with its endpoint", now)
+                .await?;
+            if let Some(count) = batches.add(done) {
+                return Ok(count);
+            }
+        }
     }
 
     /// Cancels one batch of what was made before `now`, of a queue or of an endpoint, and logs why.
@@ -111,7 +129,8 @@ impl Queue {
     /// Throws away the dead letters that a filter means, those that died up to now.
     pub async fn purge_dead_letters(&self, filter: DeadLetterFilter, now: DateTime<Utc>) -> Result<Count> {
         let filter = Filter::resolve(self, filter, now).await?;
-        in_batches(async || {
+        let mut batches = Batches::begin();
+        loop {
             let ids = self.some_dead_letters(&filter, BATCH).await?;
             let done = sqlx::query!(
                 "-- purge dead letters\nDELETE FROM dead_letters WHERE id = ANY($1)",
@@ -119,8 +138,9 @@ impl Queue {
             )
             .execute(&self.inner.hot)
             .await?;
-            Ok(done.rows_affected())
-        })
-        .await
+            if let Some(count) = batches.add(done.rows_affected()) {
+                return Ok(count);
+            }
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     endpoint::shard_of,
     error::{Error, Result},
     id::{self, DeliveryId},
-    purge,
+    purge::Batches,
 };
 
 /// Dead letters of one statement.
@@ -36,24 +36,21 @@ impl Queue {
     /// Makes new deliveries of all dead letters that a filter means and whose task and endpoint are still there.
     pub async fn replay_all(&self, filter: DeadLetterFilter, now: DateTime<Utc>) -> Result<Count> {
         let mut filter = Filter::resolve(self, filter, now).await?;
-        purge::in_batches(async || {
-            loop {
-                let letters = self.some_dead_letters(&filter, BATCH).await?;
-                if letters.is_empty() {
-                    return Ok(0);
-                }
-                let replayed = self.replay_some(&letters, now).await?;
-                if !replayed.is_empty() {
-                    return Ok(replayed.len() as u64);
-                }
+        let mut batches = Batches::begin();
+        loop {
+            let letters = self.some_dead_letters(&filter, BATCH).await?;
+            let replayed = self.replay_some(&letters, now).await?;
+            if let (true, Some(last)) = (replayed.is_empty(), letters.last())
+                && let Some(died_at) = self.died_at(*last).await?
+            {
                 // A whole batch that cannot be replayed: go past it, or it would be found for ever.
-                let Some(last) = self.died_at(letters[letters.len() - 1]).await? else {
-                    return Ok(0);
-                };
-                filter.since = last + chrono::TimeDelta::microseconds(1);
+                filter.since = died_at + chrono::TimeDelta::microseconds(1);
+                continue;
             }
-        })
-        .await
+            if let Some(count) = batches.add(replayed.len() as u64) {
+                return Ok(count);
+            }
+        }
     }
 
     async fn died_at(&self, letter: DeliveryId) -> Result<Option<DateTime<Utc>>> {

@@ -1,0 +1,306 @@
+//! The composition root: opens what a node needs, in order, and closes it in the opposite one.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, Utc};
+use dispatcher::{Dispatcher, push};
+use gateway::Gateway;
+use queue::settings::Settings;
+use queue::vault::Vault;
+use queue::{Enqueuer, Queue};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::banner::{Banner, banner};
+use crate::config::{Effective, Role, settings};
+use crate::embedded;
+use crate::lifecycle::Lifecycle;
+use crate::node::Node;
+use crate::secret_key::{self, Origin};
+
+/// What the root is told besides the configuration.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// How this program was called.
+    pub program: String,
+    /// The variable `PATH`, for finding PostgreSQL.
+    pub search_path: String,
+    /// This machine's name, by which the node is known to people.
+    pub host: String,
+}
+
+/// How often counts are written: what a crash can lose of them.
+const FLUSH: Duration = Duration::from_secs(5);
+
+/// How often what is over is swept away.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// How long an external database may take to appear at start: beside it in a compose file, it starts at the same time.
+const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// A node that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where the REST API listens; on a node that only dispatches, its health alone.
+    pub rest: std::net::SocketAddr,
+    /// The first admin key, if it was made just now.
+    pub new_key: Option<String>,
+    /// The queue, for whoever runs in the same process.
+    pub queue: Queue,
+    own_database: Option<embedded::Server>,
+    dispatcher: Option<Dispatcher>,
+    serving: Option<tokio::task::JoinHandle<Result<()>>>,
+    chores: tokio::task::JoinHandle<()>,
+    chores_stop: CancellationToken,
+    _node: Node,
+}
+
+/// Starts a node and returns when it serves.
+pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Lifecycle) -> Result<Running> {
+    let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
+    let role = effective.get(&settings::ROLE);
+    let own_database = match effective.get(&settings::DATABASE_URL) {
+        Some(_) => None,
+        None => Some(start_own_database(effective, surroundings, life, data_dir.clone()).await?),
+    };
+    let mut random = randomness();
+    let node = Node::load(&data_dir, &mut random)?;
+    let (key, origin) = secret_key::load(effective.get(&settings::SECRETS_KEY), &data_dir, &mut random)?;
+    if let Origin::Made(path) = &origin
+        && own_database.is_none()
+    {
+        warn!(path = %path.display(), "a key for signing secrets was made; every other node needs the same (secrets.key)");
+    }
+    let url = match &own_database {
+        Some(server) => server.url(),
+        None => effective.get(&settings::DATABASE_URL).map(String::from).unwrap_or_default(),
+    };
+    let queue = open_queue(queue_config(effective, url), Vault::new(key.expose()), &life.stop()).await?;
+    let new_key = queue.make_first_key(now()).await?;
+
+    let listen = effective.get(&settings::GATEWAY_LISTEN);
+    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen} (gateway.listen); is another posthaste running? Choose another with --listen")
+    })?;
+    let rest = listener.local_addr()?;
+    let egress = push::Egress { allow: effective.get(&settings::EGRESS_ALLOW), own_listeners: vec![rest] };
+    let dispatcher = if role == Role::Gateway {
+        None
+    } else {
+        let config = dispatcher_config(effective, egress.clone());
+        let started = Dispatcher::start(&queue, config, node.id, &surroundings.host).await?;
+        queue.attach(Arc::new(started.clone()));
+        Some(started)
+    };
+    let enqueuer = Enqueuer::start(&queue, &enqueue_config(effective));
+    let chores_stop = CancellationToken::new();
+    let chores = tokio::spawn(chores(queue.clone(), dispatcher.is_none(), chores_stop.clone()));
+
+    let ready_dispatcher = dispatcher.clone();
+    let ready = move || ready_dispatcher.as_ref().is_none_or(Dispatcher::is_ready);
+    let vet = move |url: &url::Url| {
+        let port = url.port_or_known_default().unwrap_or(443);
+        egress.vet_literal_host(url.host_str().unwrap_or_default(), port).map_err(|refusal| refusal.to_string())
+    };
+    let gateway = Gateway::new(gateway_config(effective), queue.clone(), enqueuer, Arc::new(vet), Arc::new(ready));
+    let stop = life.stop();
+    let serving = tokio::spawn(async move { gateway::serve(listener, gateway, stop).await.map_err(anyhow::Error::from) });
+    info!(node = %node.id, listening = %rest, "serving");
+    Ok(Running {
+        rest,
+        new_key,
+        queue,
+        own_database,
+        dispatcher,
+        serving: Some(serving),
+        chores,
+        chores_stop,
+        _node: node,
+    })
+}
+
+impl Running {
+    /// Waits until it is told to stop, or cannot go on, and ends in order: no more requests, then no more attempts, every result
+    /// written, shards released, and last the database.
+    pub async fn until_stopped(mut self, stop: CancellationToken) -> Result<()> {
+        let served = match self.serving.take() {
+            Some(serving) => serving.await.context("the gateway failed")?,
+            None => {
+                stop.cancelled().await;
+                Ok(())
+            }
+        };
+        if let Some(dispatcher) = &self.dispatcher {
+            dispatcher.drain().await;
+        }
+        self.chores_stop.cancel();
+        let _ = self.chores.await;
+        if let Err(error) = self.queue.flush_rollups().await {
+            warn!(%error, "the last counts could not be written");
+        }
+        self.queue.close().await;
+        if let Some(server) = self.own_database {
+            server.stop().await;
+        }
+        info!("stopped");
+        served
+    }
+
+    /// What to print when it serves.
+    pub fn banner(&self, effective: &Effective, surroundings: &Surroundings) -> Result<String> {
+        let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
+        let loopback = |net: &ipnet::IpNet| net.contains(&std::net::IpAddr::from([127, 0, 0, 1]));
+        let example = match effective.get(&settings::EGRESS_ALLOW).iter().any(loopback) {
+            true => Some(secret_key::example(&data_dir, &mut randomness())?),
+            false => None,
+        };
+        Ok(banner(&Banner {
+            program: &surroundings.program,
+            rest: Some(self.rest),
+            own_database: self.own_database.as_ref().map(|_| data_dir.as_path()),
+            new_key: self.new_key.as_deref(),
+            example: example.as_deref(),
+        }))
+    }
+}
+
+async fn start_own_database(
+    effective: &Effective,
+    surroundings: &Surroundings,
+    life: &Lifecycle,
+    data_dir: PathBuf,
+) -> Result<embedded::Server> {
+    let connections: u32 = effective.get(&settings::DATABASE_MAX_CONNECTIONS);
+    let options = embedded::Options {
+        data_dir,
+        // Beside this node's own: its listening connection, and people with psql.
+        max_connections: connections + 20,
+        download: effective.get(&settings::EMBEDDED_DOWNLOAD),
+        search_path: surroundings.search_path.clone(),
+    };
+    let stop = life.stop();
+    let server = tokio::select! {
+        started = embedded::start(&options) => started?,
+        () = stop.cancelled() => anyhow::bail!("stopped while PostgreSQL was starting"),
+    };
+    life.before_forced_exit(server.interrupter());
+    Ok(server)
+}
+
+/// Opens the database; one that is not there yet is waited for.
+async fn open_queue(config: queue::Config, vault: Vault, stop: &CancellationToken) -> Result<Queue> {
+    let begun = std::time::Instant::now();
+    loop {
+        match Queue::open(config.clone(), vault.clone(), now()).await {
+            Ok(queue) => return Ok(queue),
+            Err(queue::Error::Unavailable(problem)) if begun.elapsed() < DATABASE_PATIENCE => {
+                warn!(problem, "the database is not there yet; waiting for it");
+            }
+            Err(error) => return Err(error).context("the database cannot be used"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            () = stop.cancelled() => anyhow::bail!("stopped while waiting for the database"),
+        }
+    }
+}
+
+/// What is done now and then: counts are written, what is over is swept away. A node without a dispatcher follows the catalog here.
+async fn chores(queue: Queue, follow: bool, stop: CancellationToken) {
+    let flushing = async {
+        loop {
+            tokio::time::sleep(FLUSH).await;
+            if let Err(error) = queue.flush_rollups().await {
+                debug!(%error, "counts could not be written; they are kept");
+            }
+        }
+    };
+    let sweeping = async {
+        loop {
+            match queue.sweep(now()).await {
+                Ok(report) if report.is_empty() => {}
+                Ok(report) => info!(?report, "swept"),
+                Err(error) => warn!(%error, "the sweep failed; tried again soon"),
+            }
+            tokio::time::sleep(SWEEP).await;
+        }
+    };
+    let following = async {
+        if follow {
+            // Nobody here acts on hints; a closed channel drops them.
+            let (hints, _) = tokio::sync::mpsc::channel(1);
+            queue.follow(hints, stop.clone()).await;
+        } else {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = flushing => {}
+        () = sweeping => {}
+        () = following => {}
+    }
+}
+
+fn queue_config(effective: &Effective, url: String) -> queue::Config {
+    queue::Config {
+        listen_url: effective.get(&settings::DATABASE_LISTEN_URL).map(String::from),
+        max_connections: effective.get(&settings::DATABASE_MAX_CONNECTIONS),
+        defaults: Settings {
+            timeout: effective.get(&settings::DISPATCHER_TIMEOUT),
+            connect_timeout: effective.get(&settings::DISPATCHER_CONNECT_TIMEOUT),
+            max_in_flight: effective.get(&settings::DISPATCHER_MAX_IN_FLIGHT_PER_ENDPOINT),
+            ..Settings::default()
+        },
+        ..queue::Config::new(url)
+    }
+}
+
+fn enqueue_config(effective: &Effective) -> queue::enqueue::Config {
+    queue::enqueue::Config {
+        waiting_bytes: effective.get(&settings::GATEWAY_WAITING_MAX_BYTES),
+        ..queue::enqueue::Config::default()
+    }
+}
+
+fn dispatcher_config(effective: &Effective, egress: push::Egress) -> dispatcher::Config {
+    let count = |setting| usize::try_from(effective.get::<_>(setting)).unwrap_or(usize::MAX);
+    dispatcher::Config {
+        push: push::Config {
+            egress,
+            response_body_kept: effective.get(&settings::DISPATCHER_RESPONSE_BODY_KEPT),
+            ..push::Config::default()
+        },
+        max_in_flight: count(&settings::DISPATCHER_MAX_IN_FLIGHT),
+        buffer_bytes: effective.get(&settings::DISPATCHER_BUFFER_BYTES),
+        drain_timeout: effective.get(&settings::DISPATCHER_DRAIN_TIMEOUT),
+        lease_ttl: effective.get(&settings::DISPATCHER_LEASE_TTL),
+        lease_renew: effective.get(&settings::DISPATCHER_LEASE_RENEW),
+        ..dispatcher::Config::default()
+    }
+}
+
+fn gateway_config(effective: &Effective) -> gateway::Config {
+    let items = effective.get(&settings::GATEWAY_BATCH_MAX_ITEMS);
+    gateway::Config {
+        listen: effective.get(&settings::GATEWAY_LISTEN),
+        payload_max: effective.get(&settings::GATEWAY_PAYLOAD_MAX),
+        batch_max_items: usize::try_from(items).unwrap_or(usize::MAX),
+        batch_max_bytes: effective.get(&settings::GATEWAY_BATCH_MAX_BYTES),
+        request_timeout: effective.get(&settings::GATEWAY_REQUEST_TIMEOUT),
+        ..gateway::Config::default()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge: the root reads the clock for what it does at start and in its chores")]
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the edge: keys that are made at the first start are drawn here")]
+fn randomness() -> impl rand::Rng {
+    rand::rng()
+}
