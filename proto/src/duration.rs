@@ -8,7 +8,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(pub Duration);
 
-const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+const UNITS: [(&str, u64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
 const LARGEST_MS: u64 = 100 * 366 * 86_400_000;
 
 impl Span {
@@ -24,7 +30,11 @@ pub struct SpanError(String);
 
 impl fmt::Display for SpanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a duration: write it like \"500ms\", \"30s\", \"5m\", \"6h\" or \"7d\"", self.0)
+        write!(
+            f,
+            "{:?} is not a duration: write it like \"500ms\", \"30s\", \"5m\", \"6h\" or \"7d\"",
+            self.0
+        )
     }
 }
 
@@ -50,7 +60,10 @@ impl FromStr for Span {
                 name => UNITS.iter().find(|(unit, _)| *unit == name).ok_or_else(fail)?.1,
             };
             rest = &rest[letters..];
-            total = number.checked_mul(unit).and_then(|ms| total.checked_add(ms)).ok_or_else(fail)?;
+            total = number
+                .checked_mul(unit)
+                .and_then(|ms| total.checked_add(ms))
+                .ok_or_else(fail)?;
         }
         if total > LARGEST_MS {
             return Err(fail());
@@ -104,7 +117,8 @@ impl<'de> Deserialize<'de> for Span {
             }
 
             fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Span, E> {
-                let seconds = u64::try_from(seconds).map_err(|_| E::custom("a duration is never negative"))?;
+                let seconds =
+                    u64::try_from(seconds).map_err(|_| E::custom("a duration is never negative"))?;
                 self.visit_u64(seconds)
             }
 
@@ -112,7 +126,11 @@ impl<'de> Deserialize<'de> for Span {
                 Duration::try_from_secs_f64(seconds)
                     .ok()
                     .filter(|d| d.as_millis() <= u128::from(LARGEST_MS))
-                    .map(|d| Span(Duration::from_millis(u64::try_from(d.as_millis()).unwrap_or(LARGEST_MS))))
+                    .map(|d| {
+                        Span(Duration::from_millis(
+                            u64::try_from(d.as_millis()).unwrap_or(LARGEST_MS),
+                        ))
+                    })
                     .ok_or_else(|| E::custom("a duration is never negative, and at most 100 years"))
             }
         }
@@ -145,7 +163,16 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_duration() {
-        for text in ["", "s", "5x", "-5s", "5 s", "1e3", "99999999999999999999", "40000000000"] {
+        for text in [
+            "",
+            "s",
+            "5x",
+            "-5s",
+            "5 s",
+            "1e3",
+            "99999999999999999999",
+            "40000000000",
+        ] {
             assert!(text.parse::<Span>().is_err(), "{text}");
         }
         for json in ["-1", "-0.5", "1e300", "null", "true", "[]", "\"soon\""] {

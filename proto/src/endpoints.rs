@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Attempt, DeliverySettings};
+use crate::{Attempt, DeliverySettings, null::present, object::object};
 
 /// An endpoint to be registered on a queue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct NewEndpoint {
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
     /// How its deliveries are made, where it differs from its queue.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub settings: DeliverySettings,
     /// An existing signing secret, `whsec_` and base64 of 24 to 64 bytes; one is made if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,19 +34,39 @@ pub struct NewEndpoint {
 #[serde(deny_unknown_fields)]
 pub struct EndpointUpdate {
     /// The new URL.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub url: Option<String>,
     /// The new description.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub description: Option<String>,
     /// The new filter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub filter: Option<Vec<String>>,
     /// The new headers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub headers: Option<BTreeMap<String, String>>,
     /// A merge patch of the settings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub settings: Option<serde_json::Value>,
 }
 
@@ -139,7 +159,11 @@ pub struct TestSend {
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
     /// The payload sent; a small one is made if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub payload: Option<Box<serde_json::value::RawValue>>,
 }
 

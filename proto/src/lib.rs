@@ -9,6 +9,8 @@ mod attempts;
 mod dead_letters;
 mod duration;
 mod endpoints;
+mod null;
+mod object;
 mod page;
 mod problem;
 mod queues;
@@ -20,11 +22,15 @@ pub use attempts::{Attempt, Header, Timing};
 pub use dead_letters::{DeadLetter, DeadLetterFilter, Replayed};
 pub use duration::Span;
 pub use endpoints::{
-    Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, NewSecret, RevealedSecret, Secret, TestSend, TestResult,
+    Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, NewSecret, RevealedSecret, Secret, TestResult,
+    TestSend,
 };
 pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};
 pub use settings::{DeliverySettings, RetryPolicy};
-pub use tasks::{BatchItem, BatchResult, Cancelled, Delivery, DeliveryState, Enqueued, NewTask, Payload, Task, TaskState};
+pub use tasks::{
+    BatchItem, BatchResult, Cancelled, Delivery, DeliveryState, Enqueued, NewTask, NewTaskWith, Payload,
+    Task, TaskState,
+};
 pub use traffic::{LATENCY_BOUNDS_MS, Traffic, TrafficPoint};

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::DeliverySettings;
+use crate::{DeliverySettings, null::present, object::object};
 
 /// A queue to be made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct NewQueue {
     #[serde(default)]
     pub description: String,
     /// How its deliveries are made, unless an endpoint or a task says otherwise.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub settings: DeliverySettings,
 }
 
@@ -23,10 +23,18 @@ pub struct NewQueue {
 #[serde(deny_unknown_fields)]
 pub struct QueueUpdate {
     /// The new description.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub description: Option<String>,
     /// A merge patch of the settings.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub settings: Option<serde_json::Value>,
 }
 

@@ -1,13 +1,17 @@
 use serde::{Deserialize, Serialize};
 
-use crate::Span;
+use crate::{Span, object::optional_object};
 
 /// How deliveries are made. Each field may be left out: an endpoint's come before its queue's, the queue's before the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeliverySettings {
     /// When to try again, and how often.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
     pub retry: Option<RetryPolicy>,
     /// The time of one attempt in all, response body included. 100 ms to 15 minutes; default 30 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]

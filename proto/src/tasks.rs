@@ -5,18 +5,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{FieldError, RetryPolicy, Span};
+use crate::{FieldError, RetryPolicy, Span, null::present, object::optional_object};
 
 /// A task to be enqueued. The payload is given once: as `payload` (any JSON value, sent byte for byte as written), or as `payload_base64`.
+pub type NewTask = NewTaskWith<Box<RawValue>>;
+
+/// A task to be enqueued, whose payload is written as `P`: `Box<RawValue>`, or `&RawValue` where it is read from a text that stays.
 #[derive(Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct NewTask {
+#[serde(deny_unknown_fields, bound(deserialize = "P: Deserialize<'de>"))]
+pub struct NewTaskWith<P> {
     /// What kind of task it is, dotted: `invoice.paid`. 1 to 200 of `a-z A-Z 0-9 . _ - : /`; endpoints filter by it. May be left out.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Any JSON value.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Box<RawValue>>,
+    /// Any JSON value, `null` included.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub payload: Option<P>,
     /// Any bytes, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload_base64: Option<String>,
@@ -42,7 +49,11 @@ pub struct NewTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// When to try again, in place of the endpoint's and queue's policy.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
     pub retry: Option<RetryPolicy>,
 }
 

@@ -5,8 +5,9 @@ use uuid::Uuid;
 /// The upper bounds of the latency histogram's buckets, in milliseconds; one more bucket follows for what was slower.
 ///
 /// Powers of two from 1 ms to 32 s: the ratio of neighbours bounds the error of a percentile read from them.
-pub const LATENCY_BOUNDS_MS: [u32; 16] =
-    [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768];
+pub const LATENCY_BOUNDS_MS: [u32; 16] = [
+    1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768,
+];
 
 /// What went through a queue or an endpoint, minute by minute, oldest first. A minute in which nothing happened is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
