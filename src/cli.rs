@@ -42,6 +42,10 @@ pub struct Cli {
 pub enum Command {
     /// Serve: take tasks and deliver them (the default)
     Serve(SettingArgs),
+    /// Serve with something to see: four endpoints that behave as endpoints do, and steady traffic to them
+    ///
+    /// Like `serve`, in a data folder of its own (`demo` in the default one). Everything it makes is in the queue `demo`.
+    Demo(SettingArgs),
     /// Print the configuration that holds, and where each value comes from
     ///
     /// Values come from the defaults, then posthaste.toml, then the environment (POSTHASTE_SECTION_KEY, DATABASE_URL), then

@@ -7,6 +7,7 @@ pub mod banner;
 pub mod bench;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod embedded;
 pub mod lifecycle;
 pub mod node;

@@ -8,9 +8,9 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use posthaste::cli::{Cli, Command, ConfigArgs, Output, SettingArgs};
-use posthaste::config::{self, Effective, Problems, Surroundings, settings};
+use posthaste::config::{self, Effective, Problems, Source, Surroundings, settings};
 use posthaste::lifecycle::Lifecycle;
-use posthaste::{bench, receive, serve, telemetry};
+use posthaste::{bench, demo, receive, serve, telemetry};
 
 /// The exit code of a mistake in the command line or the configuration.
 const MISTAKE: u8 = 2;
@@ -49,13 +49,13 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> Result<()> {
         }),
         Some(Command::Bench(args)) => runtime()?.block_on(bench::run(args)),
         Some(Command::Version) => print(concat!("posthaste ", env!("CARGO_PKG_VERSION"), "\n")),
-        Some(Command::Serve(settings)) => serve(&settings, environment),
-        None => serve(&cli.settings, environment),
+        Some(Command::Serve(settings)) => serve(&load(&settings, environment)?, environment, false),
+        Some(Command::Demo(settings)) => serve(&load_demo(settings, environment)?, environment, true),
+        None => serve(&load(&cli.settings, environment)?, environment, false),
     }
 }
 
-fn serve(args: &SettingArgs, environment: &BTreeMap<String, String>) -> Result<()> {
-    let effective = load(args, environment)?;
+fn serve(effective: &Effective, environment: &BTreeMap<String, String>, demo: bool) -> Result<()> {
     let colour = std::io::stderr().is_terminal();
     telemetry::start(effective.get(&settings::LOG_FORMAT), &effective.get(&settings::LOG_LEVEL), colour)?;
     let surroundings = serve::Surroundings {
@@ -65,8 +65,11 @@ fn serve(args: &SettingArgs, environment: &BTreeMap<String, String>) -> Result<(
     };
     runtime()?.block_on(async {
         let life = Lifecycle::watch()?;
-        let running = serve::start(&effective, &surroundings, &life).await?;
-        print(&running.banner(&effective, &surroundings)?)?;
+        let running = serve::start(effective, &surroundings, &life).await?;
+        print(&running.banner(effective, &surroundings)?)?;
+        if demo {
+            print(&demo::start(&running, &life, serve::now).await?)?;
+        }
         running.until_stopped(life.stop()).await
     })
 }
@@ -86,6 +89,17 @@ fn load(args: &SettingArgs, environment: &BTreeMap<String, String>) -> Result<Ef
         folder: Path::new(""),
     };
     Ok(config::load(&args.flags(), &surroundings)?)
+}
+
+/// The demo keeps to a folder of its own, unless it is told another.
+fn load_demo(mut args: SettingArgs, environment: &BTreeMap<String, String>) -> Result<Effective> {
+    let effective = load(&args, environment)?;
+    if matches!(effective.source(&settings::DATA_DIR), Source::Default) {
+        let folder = effective.get(&settings::DATA_DIR).join("demo");
+        args.data_dir = Some(folder.to_string_lossy().into_owned());
+        return load(&args, environment);
+    }
+    Ok(effective)
 }
 
 fn show_config(args: &ConfigArgs, environment: &BTreeMap<String, String>) -> Result<()> {

@@ -50,6 +50,8 @@ pub struct Running {
     pub new_key: Option<String>,
     /// The queue, for whoever runs in the same process.
     pub queue: Queue,
+    /// The way in for tasks, likewise.
+    pub enqueuer: Enqueuer,
     own_database: Option<embedded::Server>,
     dispatcher: Option<Dispatcher>,
     serving: Option<tokio::task::JoinHandle<Result<()>>>,
@@ -105,7 +107,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         let port = url.port_or_known_default().unwrap_or(443);
         egress.vet_literal_host(url.host_str().unwrap_or_default(), port).map_err(|refusal| refusal.to_string())
     };
-    let gateway = Gateway::new(gateway_config(effective), queue.clone(), enqueuer, Arc::new(vet), Arc::new(ready));
+    let gateway = Gateway::new(gateway_config(effective), queue.clone(), enqueuer.clone(), Arc::new(vet), Arc::new(ready));
     let stop = life.stop();
     let serving = tokio::spawn(async move { gateway::serve(listener, gateway, stop).await.map_err(anyhow::Error::from) });
     info!(node = %node.id, listening = %rest, "serving");
@@ -113,6 +115,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         rest,
         new_key,
         queue,
+        enqueuer,
         own_database,
         dispatcher,
         serving: Some(serving),
@@ -295,8 +298,9 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
     }
 }
 
+/// The time.
 #[expect(clippy::disallowed_methods, reason = "the edge: the root reads the clock for what it does at start and in its chores")]
-fn now() -> DateTime<Utc> {
+pub fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
