@@ -1,0 +1,74 @@
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
+
+/// The gateway's limits. Everything a caller can make large or slow has one here.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where it listens: what the root binds and hands to [`crate::serve`]. Only this machine by default.
+    pub listen: SocketAddr,
+    /// Bytes of one payload. Standard Webhooks advises 20 kB; 1 MiB leaves room and bounds memory a request.
+    pub payload_max: usize,
+    /// Tasks of one batch: bounds the answer, which has a result a task.
+    pub batch_max_items: usize,
+    /// Bytes of one batch.
+    pub batch_max_bytes: usize,
+    /// Bytes of a request that carries no task: an endpoint with every list at its limit has some 40 KiB.
+    pub request_max_bytes: usize,
+    /// Bytes of all bodies above 64 KiB that are in memory at once; what comes beyond is answered 503. Sixteen full batches.
+    pub bodies_max_bytes: usize,
+    /// Time for one request in all, before it is answered 503: what most clients wait for at most.
+    pub request_timeout: Duration,
+    /// The part of it in which the body must have come, else it is answered 408: 16 MiB take 13 s at 10 Mbit/s.
+    pub body_timeout: Duration,
+    /// The same as `request_timeout` for actions on many things (purge, replay), which `queue` ends by itself after 20 s.
+    pub action_timeout: Duration,
+    /// Time in which a new connection must have sent the head of its first request.
+    pub head_timeout: Duration,
+    /// Time in which a kept connection must have sent its next one. Above the 60 s of common load balancers, so that it is they who close.
+    pub idle_timeout: Duration,
+    /// Bytes of a request's head. A task's fields may come in headers, 4 KiB of its own headers among them.
+    pub head_max_bytes: usize,
+    /// Connections at once; further ones wait to be accepted. Each takes a descriptor and some 10 KiB.
+    pub connections_max: usize,
+    /// Requests at once on one HTTP/2 connection.
+    pub streams_max: u32,
+    /// Time that requests under way have to end when the gateway is told to stop: as long as the longest action.
+    pub drain_timeout: Duration,
+    /// Items of a page, unless the caller says.
+    pub page_default: usize,
+    /// Most items of a page.
+    pub page_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            payload_max: 1 << 20,
+            batch_max_items: 10_000,
+            batch_max_bytes: 16 << 20,
+            request_max_bytes: 256 << 10,
+            bodies_max_bytes: 256 << 20,
+            request_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(20),
+            action_timeout: Duration::from_mins(1),
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
+            head_max_bytes: 64 << 10,
+            connections_max: 8_192,
+            streams_max: 256,
+            drain_timeout: Duration::from_secs(25),
+            page_default: 50,
+            page_max: 1_000,
+        }
+    }
+}
+
+impl Config {
+    /// Bytes of a request that carries one task as JSON: a whole payload in base64, and what else a task can hold.
+    pub(crate) fn task_max_bytes(&self) -> usize {
+        self.payload_max.div_ceil(3) * 4 + self.request_max_bytes
+    }
+}

@@ -1,0 +1,95 @@
+//! The one way of tasks in, whatever the transport: checked, committed, and answered for each.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use proto::Enqueued;
+use queue::{
+    catalog::QueueEntry,
+    enqueue::{KeyReused, Receipt, Target},
+    task::{self, Checked, NewTask},
+};
+
+use crate::{
+    problem::{Kind, Refusal},
+    state::Gateway,
+};
+
+impl Gateway {
+    /// Checks a task against every rule.
+    pub(crate) fn check(&self, task: NewTask, now: DateTime<Utc>) -> Result<Checked, Refusal> {
+        Ok(task::check(task, self.config().payload_max, now)?)
+    }
+
+    /// Commits one task.
+    pub(crate) async fn enqueue(
+        &self,
+        queue: Arc<QueueEntry>,
+        task: Checked,
+        target: Target,
+        now: DateTime<Utc>,
+    ) -> Result<Enqueued, Refusal> {
+        let mut receipts = self.enqueuer().enqueue(queue, vec![task], target, now).await?;
+        receipts
+            .pop()
+            .ok_or_else(unanswered)?
+            .map(enqueued)
+            .map_err(key_reused)
+    }
+
+    /// Commits those of a batch that passed their check, and answers for all in order.
+    pub(crate) async fn enqueue_batch(
+        &self,
+        queue: Arc<QueueEntry>,
+        batch: Vec<Result<Checked, Refusal>>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Result<Enqueued, Refusal>>, Refusal> {
+        let mut tasks = Vec::with_capacity(batch.len());
+        let mut refused = Vec::with_capacity(batch.len());
+        for item in batch {
+            refused.push(item.map(|task| tasks.push(task)));
+        }
+        let mut receipts = self
+            .enqueuer()
+            .enqueue(queue, tasks, Target::Matching, now)
+            .await?
+            .into_iter();
+        refused
+            .into_iter()
+            .map(|item| match item {
+                Err(refusal) => Ok(Err(refusal)),
+                Ok(()) => Ok(receipts
+                    .next()
+                    .ok_or_else(unanswered)?
+                    .map(enqueued)
+                    .map_err(key_reused)),
+            })
+            .collect()
+    }
+}
+
+fn enqueued(
+    Receipt {
+        id,
+        deliveries,
+        repeated,
+    }: Receipt,
+) -> Enqueued {
+    Enqueued {
+        id,
+        deliveries,
+        repeated,
+    }
+}
+
+fn key_reused(KeyReused: KeyReused) -> Refusal {
+    let detail = "a task with this key and other content is there already: a repeat must be the same in every field, \
+                  a new task needs a new key";
+    Refusal::of_field(Kind::KeyReused, "idempotency_key", detail)
+}
+
+/// A writer that answers for fewer tasks than it was given has a bug.
+fn unanswered() -> Refusal {
+    tracing::error!("a commit answered for fewer tasks than it was given");
+    Refusal::internal()
+}

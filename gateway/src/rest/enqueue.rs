@@ -1,0 +1,198 @@
+//! `/v1/queues/{queue}/tasks` (writing): one task, one as raw bytes, many.
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use proto::{BatchItem, BatchResult, Enqueued};
+use queue::{
+    enqueue::Target,
+    task::{Checked, NewTask},
+};
+
+use self::{raw::raw_task, read::task_of};
+use crate::{
+    body::{self, Limit},
+    json::{self, Answer},
+    path::QueueName,
+    problem::{Kind, Refusal},
+    state::Gateway,
+    time,
+};
+
+mod idempotency;
+mod items;
+mod raw;
+mod read;
+
+/// Batches above this are parsed beside the threads that serve: 64 KiB take less than a millisecond.
+const PARSED_HERE: usize = 64 << 10;
+
+pub(super) fn routes() -> Router<Gateway> {
+    Router::new()
+        .route("/v1/queues/{queue}/tasks", post(one))
+        .route("/v1/queues/{queue}/tasks/raw", post(raw))
+        .route("/v1/queues/{queue}/tasks/batch", post(batch))
+}
+
+async fn one(
+    State(gateway): State<Gateway>,
+    QueueName(name): QueueName,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let queue = gateway.queue().find_queue(&name).await?;
+    let (parts, body) = request.into_parts();
+    json::expect_json(&parts.headers)?;
+    let limit = Limit {
+        bytes: gateway.config().task_max_bytes(),
+        field: "payload",
+    };
+    let whole = body::read(&gateway, body, limit).await?;
+    let mut task = task_of(json::parse_object(&whole.bytes)?, &whole.bytes)?;
+    task.idempotency_key =
+        idempotency::agree(idempotency::from_header(&parts.headers)?, task.idempotency_key)?;
+    let now = time::now();
+    let checked = gateway.check(task, now)?;
+    Ok(accepted(
+        gateway.enqueue(queue, checked, Target::Matching, now).await?,
+    ))
+}
+
+async fn raw(
+    State(gateway): State<Gateway>,
+    QueueName(name): QueueName,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let queue = gateway.queue().find_queue(&name).await?;
+    let (parts, body) = request.into_parts();
+    let mut task = raw_task(&parts.headers)?;
+    task.idempotency_key = idempotency::from_header(&parts.headers)?;
+    let limit = Limit {
+        bytes: gateway.config().payload_max,
+        field: "body",
+    };
+    let whole = body::read(&gateway, body, limit).await?;
+    task.payload = read::own(&whole.bytes, &whole.bytes);
+    let now = time::now();
+    let checked = gateway
+        .check(task, now)
+        .map_err(|refusal| refusal.rename_fields(raw::header_of))?;
+    let enqueued = gateway.enqueue(queue, checked, Target::Matching, now).await;
+    Ok(accepted(
+        enqueued.map_err(|refusal| refusal.rename_fields(raw::header_of))?,
+    ))
+}
+
+fn accepted(enqueued: Enqueued) -> Response {
+    let place = format!("/v1/tasks/{}", enqueued.id);
+    (
+        [(header::LOCATION, place)],
+        Answer(StatusCode::ACCEPTED, enqueued),
+    )
+        .into_response()
+}
+
+async fn batch(
+    State(gateway): State<Gateway>,
+    QueueName(name): QueueName,
+    request: Request,
+) -> Result<Answer<BatchResult>, Refusal> {
+    let queue = gateway.queue().find_queue(&name).await?;
+    let (parts, body) = request.into_parts();
+    let form = form(&parts.headers)?;
+    let limit = Limit {
+        bytes: gateway.config().batch_max_bytes,
+        field: "body",
+    };
+    let whole = body::read(&gateway, body, limit).await?;
+    let now = time::now();
+    let checked = if whole.bytes.len() <= PARSED_HERE {
+        check_all(&gateway, form, &whole.bytes, now)?
+    } else {
+        let (gateway, bytes) = (gateway.clone(), whole.bytes.clone());
+        let parsed = tokio::task::spawn_blocking(move || check_all(&gateway, form, &bytes, now)).await;
+        parsed.map_err(|error| {
+            tracing::error!(%error, "a batch could not be parsed");
+            Refusal::internal()
+        })??
+    };
+    let results = gateway.enqueue_batch(queue, checked, now).await?;
+    Ok(Answer::ok(batch_result(results)))
+}
+
+/// How the items of a batch are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// An array.
+    Json,
+    /// A line each.
+    Lines,
+}
+
+fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
+    if headers.contains_key(idempotency::HEADER) {
+        let detail = "a batch has no key of its own: give each item its `idempotency_key`";
+        return Err(Refusal::invalid(idempotency::HEADER, detail));
+    }
+    match json::media_type(headers).as_str() {
+        "" | "application/json" => Ok(Form::Json),
+        "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "application/x-jsonlines" => {
+            Ok(Form::Lines)
+        }
+        other => Err(json::unsupported(
+            other,
+            "application/json with an array, or application/x-ndjson with a task a line",
+        )),
+    }
+}
+
+/// Reads and checks each item by itself.
+fn check_all(
+    gateway: &Gateway,
+    form: Form,
+    body: &Bytes,
+    now: DateTime<Utc>,
+) -> Result<Vec<Result<Checked, Refusal>>, Refusal> {
+    let most = gateway.config().batch_max_items;
+    let items = match form {
+        Form::Json => items::of_array(body, most)?,
+        Form::Lines => items::of_lines(body, most)?,
+    };
+    let check = |item: &[u8]| -> Result<Checked, Refusal> {
+        let task: NewTask = task_of(json::parse_object(item)?, body)?;
+        gateway.check(task, now)
+    };
+    Ok(items.into_iter().map(check).collect())
+}
+
+fn batch_result(results: Vec<Result<Enqueued, Refusal>>) -> BatchResult {
+    let accepted = results.iter().filter(|result| result.is_ok()).count();
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (accepted, rejected) = (count(accepted), count(results.len() - accepted));
+    let items = results.into_iter().map(|result| match result {
+        Ok(enqueued) => BatchItem::Accepted(enqueued),
+        Err(refusal) => BatchItem::Rejected {
+            status: refusal.status().as_u16(),
+            errors: refusal.errors,
+        },
+    });
+    BatchResult {
+        accepted,
+        rejected,
+        items: items.collect(),
+    }
+}
+
+/// A batch that is too large for what one request may hold.
+fn too_many(most: usize) -> Refusal {
+    Refusal::of_field(
+        Kind::TooLarge,
+        "body",
+        format!("more than the {most} tasks that one batch may have: send several"),
+    )
+}

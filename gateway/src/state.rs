@@ -1,0 +1,120 @@
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use queue::{Enqueuer, Queue};
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::{auth::KeyLooks, config::Config, problem::Refusal};
+
+/// Says why an endpoint's URL is refused, judging by its host alone (a literal address, a special name). What a name resolves to is
+/// judged when it is connected to.
+pub type VetUrl = Arc<dyn Fn(&Url) -> Result<(), String> + Send + Sync>;
+
+/// Whether this node does its part: a dispatcher's shards are owned. Asked by `/readyz`; must not wait.
+pub type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// Everything a request needs. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: Config,
+    queue: Queue,
+    enqueuer: Enqueuer,
+    vet_url: VetUrl,
+    ready: Ready,
+    key_looks: KeyLooks,
+    bodies: Arc<Semaphore>,
+    last_ping: tokio::sync::Mutex<Option<(Instant, bool)>>,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+/// How old the answer of the database may be that `/readyz` repeats: anyone may ask it, and as often as they like.
+const PING_AGE: Duration = Duration::from_millis(250);
+
+/// How long the database has to answer `/readyz`.
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl Gateway {
+    /// A gateway to `queue`, whose tasks go in through `enqueuer`.
+    pub fn new(config: Config, queue: Queue, enqueuer: Enqueuer, vet_url: VetUrl, ready: Ready) -> Self {
+        let bodies = Arc::new(Semaphore::new(
+            config.bodies_max_bytes.min(Semaphore::MAX_PERMITS),
+        ));
+        let (key_looks, last_ping) = (KeyLooks::default(), tokio::sync::Mutex::default());
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                queue,
+                enqueuer,
+                vet_url,
+                ready,
+                key_looks,
+                bodies,
+                last_ping,
+            }),
+        }
+    }
+
+    /// The limits.
+    pub(crate) fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The queue.
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.inner.queue
+    }
+
+    /// The way in for tasks.
+    pub(crate) fn enqueuer(&self) -> &Enqueuer {
+        &self.inner.enqueuer
+    }
+
+    /// How often the database may still be asked for keys that are not known.
+    pub(crate) fn key_looks(&self) -> &KeyLooks {
+        &self.inner.key_looks
+    }
+
+    /// Bytes that large bodies may still take.
+    pub(crate) fn bodies(&self) -> &Arc<Semaphore> {
+        &self.inner.bodies
+    }
+
+    /// Refuses a URL that no endpoint may have.
+    pub(crate) fn vet(&self, url: &str) -> Result<(), Refusal> {
+        let url = queue::endpoint::check_url(url).map_err(|problem| Refusal::invalid("url", problem))?;
+        (self.inner.vet_url)(&url).map_err(|problem| Refusal::invalid("url", problem))
+    }
+
+    /// Whether this node does its part.
+    pub(crate) fn owns_its_shards(&self) -> bool {
+        (self.inner.ready)()
+    }
+
+    /// Whether the database answers; a moment old at most.
+    pub(crate) async fn reaches_database(&self) -> bool {
+        let mut last = self.inner.last_ping.lock().await;
+        if let Some((at, answers)) = *last
+            && at.elapsed() < PING_AGE
+        {
+            return answers;
+        }
+        let answers = matches!(
+            tokio::time::timeout(PING_TIMEOUT, self.queue().ping()).await,
+            Ok(Ok(()))
+        );
+        *last = Some((Instant::now(), answers));
+        answers
+    }
+}
