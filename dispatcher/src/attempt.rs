@@ -39,7 +39,11 @@ impl Target {
         let mut headers = HeaderMap::with_capacity(16);
         add(&mut headers, &endpoint.headers);
         headers.insert(QUEUE, HeaderValue::from_str(&endpoint.queue).ok()?);
-        Some(Self { endpoint, uri, headers })
+        Some(Self {
+            endpoint,
+            uri,
+            headers,
+        })
     }
 
     /// The request of one attempt. The task's own headers come first, so that none of them can stand in the place of ours.
@@ -139,17 +143,41 @@ pub(crate) async fn attempt(
         judged.verdict = Verdict::Dead;
         judged.reason.push_str("; a test-send is not repeated");
     }
-    let Judgement { verdict, reason, lane } = judged;
+    let Judgement {
+        verdict,
+        reason,
+        lane,
+    } = judged;
     let url = target.endpoint.url.as_str().to_owned();
     let request = Some(Request { url, outcome, timing });
-    Turn { finished: Finished { delivery, id, verdict, reason, request, ended_at }, lane }
+    Turn {
+        finished: Finished {
+            delivery,
+            id,
+            verdict,
+            reason,
+            request,
+            ended_at,
+        },
+        lane,
+    }
 }
 
 /// A delivery that gets no request.
 pub(crate) fn given_up(delivery: Delivery, id: AttemptId, reason: &str, now: DateTime<Utc>) -> Turn {
     let reason = reason.to_owned();
-    let finished = Finished { delivery, id, verdict: Verdict::Dead, reason, request: None, ended_at: now };
-    Turn { finished, lane: LaneOrder::Carry }
+    let finished = Finished {
+        delivery,
+        id,
+        verdict: Verdict::Dead,
+        reason,
+        request: None,
+        ended_at: now,
+    };
+    Turn {
+        finished,
+        lane: LaneOrder::Carry,
+    }
 }
 
 fn micros(duration: Duration) -> u32 {

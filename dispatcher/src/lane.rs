@@ -40,6 +40,8 @@ pub(crate) struct Lane {
     open: bool,
     hold_until: Option<DateTime<Utc>>,
     backlog: Backlog,
+    /// What left the lane while a page was read: the page may still have it, and it must not be pushed again.
+    left_meanwhile: HashSet<DeliveryId>,
     next_due: Option<DateTime<Utc>>,
 }
 
@@ -94,6 +96,7 @@ impl Lane {
             open,
             hold_until: None,
             backlog: Backlog::None,
+            left_meanwhile: HashSet::new(),
             next_due: None,
         }
     }
@@ -122,6 +125,8 @@ impl Lane {
         let fits = self.open && self.has_room(limits, delivery.weight());
         match &mut self.backlog {
             Backlog::None if fits => self.admit(delivery.clone()),
+            // A lane that is closed looks when it opens.
+            Backlog::None if !self.open => false,
             Backlog::None => {
                 self.backlog = Backlog::Waiting(Cursor::START);
                 false
@@ -145,7 +150,8 @@ impl Lane {
     }
 
     fn has_room(&self, limits: Limits, bytes: usize) -> bool {
-        self.ready_count < limits.deliveries && (self.ready_bytes + bytes <= limits.bytes || self.ready_count == 0)
+        self.ready_count < limits.deliveries
+            && (self.ready_bytes + bytes <= limits.bytes || self.ready_count == 0)
     }
 
     /// The next delivery to push, if there is one and the lane may.
@@ -195,9 +201,16 @@ impl Lane {
 
     /// The result is committed; `again_at` if it is due again.
     pub(crate) fn settled(&mut self, delivery: DeliveryId, again_at: Option<DateTime<Utc>>) {
-        self.known.remove(&delivery);
+        self.forget(delivery);
         if let Some(at) = again_at {
             self.due_later(at);
+        }
+    }
+
+    fn forget(&mut self, delivery: DeliveryId) {
+        self.known.remove(&delivery);
+        if let Backlog::Reading { .. } = self.backlog {
+            self.left_meanwhile.insert(delivery);
         }
     }
 
@@ -239,33 +252,56 @@ impl Lane {
 
     /// Something is due at `at`, says the database.
     pub(crate) fn learn(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) {
-        if at <= now { self.look() } else { self.due_later(at) }
+        if at <= now {
+            self.look();
+        } else {
+            self.due_later(at);
+        }
     }
 
     /// What the lane wants to read now, if it does. From then on it counts as reading, until [`Self::loaded`] or [`Self::unread`].
     pub(crate) fn want(&mut self, limits: Limits) -> Option<Want> {
-        let Backlog::Waiting(cursor) = self.backlog else { return None };
+        let Backlog::Waiting(cursor) = self.backlog else {
+            return None;
+        };
         let room = limits.deliveries.saturating_sub(self.ready_count);
         // Half empty: each reading has a price of its own.
         if self.open && (room * 2 < limits.deliveries || self.ready_bytes * 2 > limits.bytes) {
             return None;
         }
-        self.backlog = Backlog::Reading { from: cursor, missed: false };
+        self.backlog = Backlog::Reading {
+            from: cursor,
+            missed: false,
+        };
         // From the start on, what is known comes first and is passed over.
-        let known = if cursor == Cursor::START { self.known.len() } else { 0 };
+        let known = if cursor == Cursor::START {
+            self.known.len()
+        } else {
+            0
+        };
         let rows = u32::try_from(room + known).unwrap_or(u32::MAX).max(1);
-        Some(Want { cursor, rows, tests_only: !self.open })
+        Some(Want {
+            cursor,
+            rows,
+            tests_only: !self.open,
+        })
+    }
+
+    /// Whether there is something to read at all.
+    pub(crate) fn has_backlog(&self) -> bool {
+        matches!(self.backlog, Backlog::Waiting(_))
     }
 
     /// The page could not be read; it is wanted still.
     pub(crate) fn unread(&mut self) {
+        self.left_meanwhile.clear();
         if let Backlog::Reading { from, .. } = self.backlog {
             self.backlog = Backlog::Waiting(from);
         }
     }
 
     /// Chooses from the rows of a page, read with `want`, what there is room for, oldest first in each priority.
-    pub(crate) fn sift(&self, want: Want, mut rows: Vec<Due>, limits: Limits) -> Sifted {
+    pub(crate) fn sift(&self, want: &Want, mut rows: Vec<Due>, limits: Limits) -> Sifted {
         rows.sort_unstable_by_key(|row| (row.due_at, row.id));
         let mut counts = [0u32; PRIORITIES];
         for row in &rows {
@@ -281,21 +317,21 @@ impl Lane {
             if full[priority] {
                 continue;
             }
-            if !self.known.contains(&row.id) {
-                let size = weight(row.size);
-                let is_test = row.purpose == Purpose::Test;
-                if !is_test && (count >= limits.deliveries || (bytes + size > limits.bytes && count > 0)) {
-                    full[priority] = true;
-                    at_end = false;
-                    continue;
-                }
-                count += 1;
-                bytes += size;
+            if self.known.contains(&row.id) || self.left_meanwhile.contains(&row.id) {
                 cursor.pass(&row);
-                take.push(row);
-            } else {
-                cursor.pass(&row);
+                continue;
             }
+            let size = weight(row.size);
+            let is_test = row.purpose == Purpose::Test;
+            if !is_test && (count >= limits.deliveries || (bytes + size > limits.bytes && count > 0)) {
+                full[priority] = true;
+                at_end = false;
+                continue;
+            }
+            count += 1;
+            bytes += size;
+            cursor.pass(&row);
+            take.push(row);
         }
         Sifted { take, cursor, at_end }
     }
@@ -304,8 +340,11 @@ impl Lane {
     pub(crate) fn loaded(&mut self, sifted: &Sifted, deliveries: Vec<Delivery>) -> usize {
         let before = self.ready_bytes;
         for delivery in deliveries {
-            self.admit(delivery);
+            if !self.left_meanwhile.contains(&delivery.id) {
+                self.admit(delivery);
+            }
         }
+        self.left_meanwhile.clear();
         let grown = self.ready_bytes - before;
         if let Backlog::Reading { from, missed } = self.backlog {
             self.backlog = if !sifted.at_end {
@@ -327,6 +366,9 @@ impl Lane {
 
     /// Forgets a delivery that was cancelled, if its request is not out already. Returns its bytes.
     pub(crate) fn withdraw(&mut self, delivery: DeliveryId) -> Option<usize> {
+        if let Backlog::Reading { .. } = self.backlog {
+            self.left_meanwhile.insert(delivery);
+        }
         if !self.known.contains(&delivery) {
             return None;
         }

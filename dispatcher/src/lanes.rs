@@ -67,7 +67,13 @@ pub(crate) struct Lanes {
 const ASKED: usize = 8;
 
 impl Lanes {
-    pub(crate) fn new(queue: Queue, client: push::Client, config: Config, shards: Arc<Shards>, results: Results) -> Self {
+    pub(crate) fn new(
+        queue: Queue,
+        client: push::Client,
+        config: Config,
+        shards: Arc<Shards>,
+        results: Results,
+    ) -> Self {
         Self {
             queue,
             shards,
@@ -100,11 +106,25 @@ impl Lanes {
 
     /// What bounds a lane at this moment: less when all lanes together hold much.
     pub(crate) fn limits(&self) -> Limits {
-        let Config { lane_deliveries, lane_bytes, buffer_bytes, .. } = self.config;
+        let Config {
+            lane_deliveries,
+            lane_bytes,
+            buffer_bytes,
+            ..
+        } = self.config;
         match self.bytes.load(Ordering::Relaxed) {
-            used if used < buffer_bytes => Limits { deliveries: lane_deliveries, bytes: lane_bytes },
-            used if used < buffer_bytes.saturating_mul(2) => Limits { deliveries: 1, bytes: lane_bytes },
-            _ => Limits { deliveries: 0, bytes: 0 },
+            used if used < buffer_bytes => Limits {
+                deliveries: lane_deliveries,
+                bytes: lane_bytes,
+            },
+            used if used < buffer_bytes.saturating_mul(2) => Limits {
+                deliveries: 1,
+                bytes: lane_bytes,
+            },
+            _ => Limits {
+                deliveries: 0,
+                bytes: 0,
+            },
         }
     }
 
@@ -125,7 +145,13 @@ impl Lanes {
             awaits_permit: AtomicBool::new(false),
             awaits_page: AtomicBool::new(false),
         };
-        Some(self.entries.write().entry(id).or_insert_with(|| Arc::new(entry)).clone())
+        Some(
+            self.entries
+                .write()
+                .entry(id)
+                .or_insert_with(|| Arc::new(entry))
+                .clone(),
+        )
     }
 
     fn all(&self) -> Vec<Arc<Entry>> {
@@ -137,8 +163,13 @@ impl Lanes {
         let (now, limits) = (clock(), self.limits());
         let mut touched: Vec<Arc<Entry>> = Vec::new();
         for delivery in deliveries {
-            let last = touched.last().filter(|entry| entry.id == delivery.endpoint_id).cloned();
-            let Some(entry) = last.or_else(|| self.entry(delivery.endpoint_id)) else { continue };
+            let last = touched
+                .last()
+                .filter(|entry| entry.id == delivery.endpoint_id)
+                .cloned();
+            let Some(entry) = last.or_else(|| self.entry(delivery.endpoint_id)) else {
+                continue;
+            };
             if entry.lane.lock().offer(&delivery, now, limits) {
                 self.bytes.fetch_add(delivery.weight(), Ordering::Relaxed);
             }
@@ -146,7 +177,9 @@ impl Lanes {
                 touched.push(entry);
             }
         }
-        touched.iter().for_each(|entry| self.move_on(entry));
+        for entry in &touched {
+            self.move_on(entry);
+        }
     }
 
     /// Deliveries that are no more.
@@ -162,7 +195,9 @@ impl Lanes {
     /// Lets lanes read anew what they hold ready.
     pub(crate) fn reset(self: &Arc<Self>, endpoints: &[EndpointId]) {
         for id in endpoints {
-            let Some(entry) = self.entries.read().get(id).cloned() else { continue };
+            let Some(entry) = self.entries.read().get(id).cloned() else {
+                continue;
+            };
             let bytes = entry.lane.lock().reset();
             self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.move_on(&entry);
@@ -171,7 +206,12 @@ impl Lanes {
 
     /// Finds the endpoints of this node's shards that have deliveries, and lets their lanes know.
     pub(crate) async fn discover(self: &Arc<Self>, wanted: impl Fn(u8) -> bool) -> Result<()> {
-        let shards: Vec<u8> = self.shards.owned().into_iter().filter(|shard| wanted(*shard)).collect();
+        let shards: Vec<u8> = self
+            .shards
+            .owned()
+            .into_iter()
+            .filter(|shard| wanted(*shard))
+            .collect();
         if shards.is_empty() {
             return Ok(());
         }
@@ -208,7 +248,8 @@ impl Lanes {
     }
 
     fn want_page(&self, entry: &Arc<Entry>) {
-        if self.may_push(shard_of(entry.id)) && !entry.awaits_page.swap(true, Ordering::AcqRel) {
+        let wanted = self.may_push(shard_of(entry.id)) && entry.lane.lock().has_backlog();
+        if wanted && !entry.awaits_page.swap(true, Ordering::AcqRel) {
             self.pages.lock().push_back(entry.clone());
             self.pages_wanted.notify_one();
         }
@@ -219,7 +260,9 @@ impl Lanes {
         let mut pages = self.pages.lock();
         let count = pages.len().min(most);
         let next: Vec<_> = pages.drain(..count).collect();
-        next.iter().for_each(|entry| entry.awaits_page.store(false, Ordering::Release));
+        for entry in &next {
+            entry.awaits_page.store(false, Ordering::Release);
+        }
         next
     }
 
@@ -278,7 +321,8 @@ impl Lanes {
         while let Some((delivery, target)) = next.take() {
             let weight = delivery.weight();
             let (id, chance) = (self.queue.mint(clock()), chance());
-            let Turn { finished, lane } = attempt::attempt(&self.client, &target, delivery, id, clock, chance).await;
+            let Turn { finished, lane } =
+                attempt::attempt(&self.client, &target, delivery, id, clock, chance).await;
             self.bytes.fetch_sub(weight, Ordering::Relaxed);
             {
                 let mut state = entry.lane.lock();
@@ -303,13 +347,19 @@ impl Lanes {
 
     /// The endpoint wants no more: the lane stops at once, and the catalog learns of it.
     fn disable(self: &Arc<Self>, entry: &Arc<Entry>, finished: &Finished) {
-        let most = entry.target.load().as_ref().map_or(1, |target| target.endpoint.settings.max_in_flight);
+        let most = entry
+            .target
+            .load()
+            .as_ref()
+            .map_or(1, |target| target.endpoint.settings.max_in_flight);
         entry.lane.lock().configure(most, false);
         let (lanes, id, reason) = (self.clone(), entry.id, finished.reason.clone());
         tokio::spawn(async move {
             match lanes.queue.disable_endpoint(id, &reason, clock()).await {
                 Ok(()) => info!(endpoint = %id, reason, "endpoint disabled"),
-                Err(error) => warn!(endpoint = %id, %error, "an endpoint that wants no more could not be disabled"),
+                Err(error) => {
+                    warn!(endpoint = %id, %error, "an endpoint that wants no more could not be disabled");
+                }
             }
         });
     }
@@ -318,9 +368,17 @@ impl Lanes {
     pub(crate) fn settled(self: &Arc<Self>, finished: &[Finished]) {
         let mut touched: HashMap<EndpointId, Arc<Entry>> = HashMap::new();
         for one in finished {
-            let again_at = if let Verdict::Retry { at } = one.verdict { Some(at) } else { None };
+            let again_at = if let Verdict::Retry { at } = one.verdict {
+                Some(at)
+            } else {
+                None
+            };
             let id = one.delivery.endpoint_id;
-            if let Some(entry) = touched.get(&id).cloned().or_else(|| self.entries.read().get(&id).cloned()) {
+            if let Some(entry) = touched
+                .get(&id)
+                .cloned()
+                .or_else(|| self.entries.read().get(&id).cloned())
+            {
                 entry.lane.lock().settled(one.delivery.id, again_at);
                 touched.insert(id, entry);
             }
@@ -330,7 +388,9 @@ impl Lanes {
             self.move_on(entry);
         }
         for _ in 0..finished.len().saturating_mul(ASKED) {
-            let Some(entry) = self.line.lock().pop_front() else { break };
+            let Some(entry) = self.line.lock().pop_front() else {
+                break;
+            };
             entry.awaits_permit.store(false, Ordering::Release);
             if !self.begin(&entry) && self.permits.taken() >= self.config.max_in_flight {
                 break;
@@ -352,7 +412,10 @@ impl Lanes {
 
     /// Whether nothing is in flight or unwritten for these shards.
     pub(crate) fn are_quiet(&self, shards: impl Fn(u8) -> bool) -> bool {
-        self.entries.read().iter().all(|(id, entry)| !shards(shard_of(*id)) || entry.lane.lock().is_quiet())
+        self.entries
+            .read()
+            .iter()
+            .all(|(id, entry)| !shards(shard_of(*id)) || entry.lane.lock().is_quiet())
     }
 
     /// Takes over what changed of endpoints.
@@ -368,10 +431,16 @@ impl Lanes {
                 }
                 Some(endpoint) => {
                     let known = entry.target.load();
-                    if known.as_ref().is_some_and(|target| Arc::ptr_eq(&target.endpoint, endpoint)) {
+                    if known
+                        .as_ref()
+                        .is_some_and(|target| Arc::ptr_eq(&target.endpoint, endpoint))
+                    {
                         continue;
                     }
-                    entry.lane.lock().configure(endpoint.settings.max_in_flight, endpoint.is_open());
+                    entry
+                        .lane
+                        .lock()
+                        .configure(endpoint.settings.max_in_flight, endpoint.is_open());
                     entry.target.store(target(endpoint.clone()));
                     self.move_on(&entry);
                 }
@@ -399,7 +468,7 @@ thread_local! {
 
 /// Uniform in 0..1, for jitter.
 fn chance() -> f64 {
-    CHANCE.with_borrow_mut(|rng| rng.random())
+    CHANCE.with_borrow_mut(RngExt::random)
 }
 
 /// Takes over changes of the catalog as they come.
@@ -410,7 +479,6 @@ pub(crate) async fn follow_catalog(lanes: Arc<Lanes>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             changed = versions.changed() => if changed.is_err() { return },
         }
-        versions.mark_unchanged();
         lanes.configure();
     }
 }

@@ -52,7 +52,9 @@ pub struct Dispatcher(Arc<Node>);
 
 impl std::fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Dispatcher").field("node", &self.0.shards.node).finish_non_exhaustive()
+        f.debug_struct("Dispatcher")
+            .field("node", &self.0.shards.node)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,7 +80,13 @@ impl Dispatcher {
         let (hints, heard) = mpsc::channel(HINTS);
         let shards = Arc::new(shards::Shards::new(node, name.to_owned(), clock(), &config));
         let (results, written) = results::channel();
-        let lanes = Arc::new(Lanes::new(queue.clone(), client, config.clone(), shards.clone(), results));
+        let lanes = Arc::new(Lanes::new(
+            queue.clone(),
+            client,
+            config.clone(),
+            shards.clone(),
+            results,
+        ));
         let mut background = JoinSet::new();
         written.start(&lanes, &mut background);
         for _ in 0..config::PAGERS {
@@ -127,7 +135,10 @@ impl Dispatcher {
         }
         let left = self.0.lanes.in_flight();
         if left > 0 {
-            warn!(left, "requests were still in flight when the time to drain was over; they are made again later");
+            warn!(
+                left,
+                "requests were still in flight when the time to drain was over; they are made again later"
+            );
         }
         self.0.stop.cancel();
         let mut background = std::mem::take(&mut *self.0.background.lock());
@@ -169,13 +180,21 @@ pub enum StartError {
 }
 
 /// The one place where the dispatcher reads the time.
-#[expect(clippy::disallowed_methods, reason = "the edge: everything below takes the time from here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: everything below takes the time from here"
+)]
 pub(crate) fn clock() -> DateTime<Utc> {
     Utc::now()
 }
 
 /// Acts on hints, and looks around by itself now and then: a hint can be lost.
-async fn hear(lanes: Arc<Lanes>, mut hints: mpsc::Receiver<Hint>, look_interval: Duration, stop: CancellationToken) {
+async fn hear(
+    lanes: Arc<Lanes>,
+    mut hints: mpsc::Receiver<Hint>,
+    look_interval: Duration,
+    stop: CancellationToken,
+) {
     let mut looked = tokio::time::interval(look_interval);
     loop {
         let hint = tokio::select! {

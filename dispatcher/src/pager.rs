@@ -14,12 +14,14 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::{
-    attempt,
-    clock,
+    attempt, clock,
     config::LANES_A_PAGE,
     lane::Want,
     lanes::{Entry, Lanes},
 };
+
+/// How long to wait while memory is full.
+const FULL: Duration = Duration::from_millis(10);
 
 /// How long to wait after a failed reading.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -28,6 +30,11 @@ pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
     loop {
         let wanted: Vec<(Arc<Entry>, Want)> = {
             let limits = lanes.limits();
+            if limits.deliveries == 0 {
+                // Memory is full; it empties as requests end.
+                tokio::time::sleep(FULL).await;
+                continue;
+            }
             let next = lanes.pages(LANES_A_PAGE);
             if next.is_empty() {
                 tokio::select! {
@@ -74,10 +81,22 @@ async fn read(lanes: &Arc<Lanes>, wanted: &[(Arc<Entry>, Want)]) -> Result<()> {
     let limits = lanes.limits();
     let mut sifted: Vec<_> = wanted
         .iter()
-        .map(|(entry, want)| entry.lane.lock().sift(*want, rows.remove(&entry.id).unwrap_or_default(), limits))
+        .map(|(entry, want)| {
+            entry
+                .lane
+                .lock()
+                .sift(want, rows.remove(&entry.id).unwrap_or_default(), limits)
+        })
         .collect();
-    let all: Vec<Due> = sifted.iter_mut().flat_map(|sifted| std::mem::take(&mut sifted.take)).collect();
-    let (ready, gone) = if all.is_empty() { (vec![], vec![]) } else { lanes.queue.load(all).await? };
+    let all: Vec<Due> = sifted
+        .iter_mut()
+        .flat_map(|sifted| std::mem::take(&mut sifted.take))
+        .collect();
+    let (ready, gone) = if all.is_empty() {
+        (vec![], vec![])
+    } else {
+        lanes.queue.load(all).await?
+    };
     let mut ready_by: HashMap<EndpointId, Vec<Delivery>> = HashMap::new();
     for delivery in ready {
         ready_by.entry(delivery.endpoint_id).or_default().push(delivery);
@@ -96,7 +115,7 @@ async fn read(lanes: &Arc<Lanes>, wanted: &[(Arc<Entry>, Want)]) -> Result<()> {
         }
     }
     if !gone.is_empty() {
-        let finished: Vec<Finished> = gone.into_iter().map(|due| give_up(lanes, due)).collect();
+        let finished: Vec<Finished> = gone.iter().map(|due| give_up(lanes, due)).collect();
         lanes.queue.finish(&finished).await?;
     }
     if !all_read.is_empty() {
@@ -107,12 +126,14 @@ async fn read(lanes: &Arc<Lanes>, wanted: &[(Arc<Entry>, Want)]) -> Result<()> {
             }
         }
     }
-    wanted.iter().for_each(|(entry, _)| lanes.move_on(entry));
+    for (entry, _) in wanted {
+        lanes.move_on(entry);
+    }
     Ok(())
 }
 
 /// A delivery whose task is gone can never be sent: that is a dead letter with this reason, and a line in the log.
-fn give_up(lanes: &Arc<Lanes>, due: Due) -> Finished {
+fn give_up(lanes: &Arc<Lanes>, due: &Due) -> Finished {
     error!(delivery = %due.id, task = %due.task_id, "a delivery's task is gone; it becomes a dead letter");
     let content = Content {
         id: due.task_id,

@@ -17,7 +17,10 @@ pub(crate) struct Permits {
 
 impl Permits {
     pub(crate) fn new(most: usize) -> Self {
-        Self { free: AtomicUsize::new(most), most }
+        Self {
+            free: AtomicUsize::new(most),
+            most,
+        }
     }
 
     /// How many permits one lane may hold at this moment.
@@ -27,7 +30,9 @@ impl Permits {
 
     /// Takes one, if there is one.
     pub(crate) fn take(&self) -> bool {
-        self.free.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |free| free.checked_sub(1)).is_ok()
+        self.free
+            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |free| free.checked_sub(1))
+            .is_ok()
     }
 
     /// Gives one back.

@@ -57,7 +57,9 @@ async fn write(lanes: Arc<Lanes>, waiting: Arc<Mutex<mpsc::UnboundedReceiver<Fin
 }
 
 async fn gather(waiting: &mut mpsc::UnboundedReceiver<Finished>) -> Vec<Finished> {
-    let Some(first) = waiting.recv().await else { return vec![] };
+    let Some(first) = waiting.recv().await else {
+        return vec![];
+    };
     let mut bytes = kept_bytes(&first);
     let mut batch = vec![first];
     while batch.len() < RESULTS && bytes < RESULT_BYTES {
@@ -80,13 +82,20 @@ fn leave_out_answer(finished: &mut Finished) {
     finished.reason = "what the endpoint answered could not be stored".into();
     if let Some(request) = &mut finished.request {
         let detail = finished.reason.clone();
-        request.outcome = Outcome::Failed(Failure { kind: FailureKind::Protocol, detail });
+        request.outcome = Outcome::Failed(Failure {
+            kind: FailureKind::Protocol,
+            detail,
+        });
     }
 }
 
 /// The pauses between tries while the database is away.
-const PAUSES: [Duration; 4] =
-    [Duration::from_millis(50), Duration::from_millis(200), Duration::from_millis(500), Duration::from_secs(1)];
+const PAUSES: [Duration; 4] = [
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+];
 
 async fn commit(lanes: &Arc<Lanes>, batch: Vec<Finished>) {
     let mut todo = vec![batch];
@@ -100,7 +109,11 @@ async fn commit(lanes: &Arc<Lanes>, batch: Vec<Finished>) {
                 }
                 Err(Error::Unavailable(problem)) => {
                     if tries.is_multiple_of(20) {
-                        warn!(problem, results = batch.len(), "results cannot be written; they are kept until they can");
+                        warn!(
+                            problem,
+                            results = batch.len(),
+                            "results cannot be written; they are kept until they can"
+                        );
                     }
                     tokio::time::sleep(PAUSES[tries.min(PAUSES.len() - 1)]).await;
                     tries = tries.saturating_add(1);

@@ -36,7 +36,11 @@ struct State {
 
 impl Shards {
     pub(crate) fn new(node: NodeId, name: String, started_at: DateTime<Utc>, config: &Config) -> Self {
-        let state = State { held: [false; 256], leaving: [false; 256], valid_until: None };
+        let state = State {
+            held: [false; 256],
+            leaving: [false; 256],
+            valid_until: None,
+        };
         Self {
             node,
             name,
@@ -51,7 +55,9 @@ impl Shards {
     pub(crate) fn owns(&self, shard: u8) -> bool {
         let state = self.state.read();
         let index = usize::from(shard);
-        state.held[index] && !state.leaving[index] && state.valid_until.is_some_and(|until| Instant::now() < until)
+        state.held[index]
+            && !state.leaving[index]
+            && state.valid_until.is_some_and(|until| Instant::now() < until)
     }
 
     /// The shards that this node pushes for now.
@@ -61,7 +67,10 @@ impl Shards {
 
     /// Whether this node's leases are valid.
     pub(crate) fn are_valid(&self) -> bool {
-        self.state.read().valid_until.is_some_and(|until| Instant::now() < until)
+        self.state
+            .read()
+            .valid_until
+            .is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -84,7 +93,11 @@ pub(crate) async fn renew(lanes: &Arc<Lanes>) {
     let shards = &lanes.shards;
     // The lease runs from before the question: the answer may have been long on its way.
     let asked = Instant::now();
-    let renewed = match lanes.queue.renew(shards.node, &shards.name, shards.started_at, shards.ttl).await {
+    let renewed = match lanes
+        .queue
+        .renew(shards.node, &shards.name, shards.started_at, shards.ttl)
+        .await
+    {
         Ok(renewed) => renewed,
         Err(error) => {
             warn!(%error, "the leases of this node's shards could not be renewed");
@@ -101,12 +114,21 @@ pub(crate) async fn renew(lanes: &Arc<Lanes>) {
         state.valid_until = Some(asked + shards.ttl.saturating_sub(MARGIN));
         before
     };
-    let gained: Vec<u8> = renewed.held.iter().copied().filter(|shard| !before[usize::from(*shard)]).collect();
+    let gained: Vec<u8> = renewed
+        .held
+        .iter()
+        .copied()
+        .filter(|shard| !before[usize::from(*shard)])
+        .collect();
     let lost = |shard: u8| before[usize::from(shard)] && !renewed.held.contains(&shard);
     lanes.drop_lanes(lost);
     release_quiet(lanes, &renewed.to_release).await;
     if !gained.is_empty() {
-        info!(gained = gained.len(), held = renewed.held.len(), "shards taken over");
+        info!(
+            gained = gained.len(),
+            held = renewed.held.len(),
+            "shards taken over"
+        );
         if let Err(error) = lanes.discover(|shard| gained.contains(&shard)).await {
             warn!(%error, "new shards could not be searched for due deliveries; tried again soon");
         }
@@ -115,14 +137,20 @@ pub(crate) async fn renew(lanes: &Arc<Lanes>) {
 
 /// Releases what another node has a right to, once nothing of it is in flight or unwritten.
 async fn release_quiet(lanes: &Arc<Lanes>, leaving: &BTreeSet<u8>) {
-    let quiet: BTreeSet<u8> = leaving.iter().copied().filter(|shard| lanes.are_quiet(|s| s == *shard)).collect();
+    let quiet: BTreeSet<u8> = leaving
+        .iter()
+        .copied()
+        .filter(|shard| lanes.are_quiet(|s| s == *shard))
+        .collect();
     if quiet.is_empty() {
         return;
     }
     lanes.drop_lanes(|shard| quiet.contains(&shard));
     {
         let mut state = lanes.shards.state.write();
-        quiet.iter().for_each(|shard| state.held[usize::from(*shard)] = false);
+        for shard in &quiet {
+            state.held[usize::from(*shard)] = false;
+        }
     }
     match lanes.queue.release(lanes.shards.node, &quiet).await {
         Ok(()) => info!(released = quiet.len(), "shards handed over"),

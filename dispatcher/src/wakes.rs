@@ -78,7 +78,9 @@ pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
                 lanes.move_on(&entry);
             }
         }
-        let pause = next.map_or(LONGEST, |at| (at - clock()).to_std().unwrap_or_default()).clamp(GRAIN, LONGEST);
+        let pause = next
+            .map_or(LONGEST, |at| (at - clock()).to_std().unwrap_or_default())
+            .clamp(GRAIN, LONGEST);
         tokio::select! {
             () = stop.cancelled() => return,
             () = lanes.wakes.changed.notified() => tokio::time::sleep(GRAIN).await,
@@ -97,7 +99,11 @@ mod tests {
 
     #[test]
     fn a_lane_is_woken_once_at_its_earliest() {
-        let (wakes, a, b) = (Wakes::default(), EndpointId::from_u128(1), EndpointId::from_u128(2));
+        let (wakes, a, b) = (
+            Wakes::default(),
+            EndpointId::from_u128(1),
+            EndpointId::from_u128(2),
+        );
         wakes.arm(at(10), a);
         wakes.arm(at(5), a);
         wakes.arm(at(7), a);

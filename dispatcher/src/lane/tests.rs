@@ -7,7 +7,10 @@ use uuid::Uuid;
 
 use super::*;
 
-const LIMITS: Limits = Limits { deliveries: 4, bytes: 100_000 };
+const LIMITS: Limits = Limits {
+    deliveries: 4,
+    bytes: 100_000,
+};
 const SHARE: u32 = 64;
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -25,7 +28,11 @@ fn due(id: u128, seconds: i64, priority: u8) -> Due {
         size: 10,
         priority,
         attempts: 0,
-        purpose: if priority == TEST_PRIORITY { Purpose::Test } else { Purpose::Live },
+        purpose: if priority == TEST_PRIORITY {
+            Purpose::Test
+        } else {
+            Purpose::Live
+        },
     }
 }
 
@@ -64,7 +71,9 @@ fn pushed(lane: &mut Lane, now: i64) -> Option<u128> {
 
 /// Reads a page as the pager does, from a table that holds `rows`.
 fn read(lane: &mut Lane, rows: &[Due], now: i64) -> bool {
-    let Some(want) = lane.want(LIMITS) else { return false };
+    let Some(want) = lane.want(LIMITS) else {
+        return false;
+    };
     let mut page = vec![];
     for priority in 0..PRIORITIES {
         let mut of: Vec<_> = rows
@@ -78,7 +87,7 @@ fn read(lane: &mut Lane, rows: &[Due], now: i64) -> bool {
         of.truncate(want.rows as usize);
         page.extend(of);
     }
-    let sifted = lane.sift(want, page, LIMITS);
+    let sifted = lane.sift(&want, page, LIMITS);
     let deliveries = sifted.take.iter().map(ready).collect();
     lane.loaded(&sifted, deliveries);
     true
@@ -114,7 +123,10 @@ fn never_more_in_flight_than_the_limit_or_the_share() {
 fn what_does_not_fit_is_read_later_in_order() {
     let mut lane = Lane::new(1, true);
     let rows: Vec<Due> = (1..=10).map(|id| due(id, 0, 4)).collect();
-    let taken = rows.iter().filter(|row| lane.offer(&ready(row), at(0), LIMITS)).count();
+    let taken = rows
+        .iter()
+        .filter(|row| lane.offer(&ready(row), at(0), LIMITS))
+        .count();
     assert_eq!(taken, 4);
     let mut table = rows;
     let mut order = vec![];
@@ -138,7 +150,10 @@ fn with_a_backlog_nothing_new_overtakes_it() {
         lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
     }
     assert_eq!(pushed(&mut lane, 0), Some(1));
-    assert!(!lane.offer(&delivery(6, 0, 4), at(0), LIMITS), "5 waits in the database and goes first");
+    assert!(
+        !lane.offer(&delivery(6, 0, 4), at(0), LIMITS),
+        "5 waits in the database and goes first"
+    );
 }
 
 #[test]
@@ -147,11 +162,41 @@ fn what_is_committed_while_a_page_is_read_is_not_forgotten() {
     lane.look();
     let want = lane.want(LIMITS).unwrap();
     assert!(!lane.offer(&delivery(1, 0, 4), at(0), LIMITS));
-    let sifted = lane.sift(want, vec![], LIMITS);
+    let sifted = lane.sift(&want, vec![], LIMITS);
     lane.loaded(&sifted, vec![]);
-    assert!(!lane.is_read(), "the page was read before the commit: the lane must look again");
+    assert!(
+        !lane.is_read(),
+        "the page was read before the commit: the lane must look again"
+    );
     assert!(read(&mut lane, &[due(1, 0, 4)], 0));
     assert_eq!(pushed(&mut lane, 0), Some(1));
+}
+
+/// A row that a page has read can be delivered and deleted before the page arrives.
+#[test]
+fn what_ended_while_a_page_was_read_is_not_pushed_again() {
+    for cancelled in [false, true] {
+        let mut lane = Lane::new(4, true);
+        for id in 1..=5 {
+            lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
+        }
+        assert_eq!(pushed(&mut lane, 0), Some(1));
+        assert_eq!(pushed(&mut lane, 0), Some(2));
+        let want = lane.want(LIMITS).unwrap();
+        let page: Vec<Due> = (1..=5).map(|id| due(id, 0, 4)).collect();
+        if cancelled {
+            lane.withdraw(Uuid::from_u128(3));
+        }
+        lane.landed();
+        lane.settled(Uuid::from_u128(1), None);
+        let sifted = lane.sift(&want, page, LIMITS);
+        let taken: Vec<u128> = sifted.take.iter().map(|row| row.id.as_u128()).collect();
+        assert_eq!(taken, [5]);
+        let deliveries = sifted.take.iter().map(ready).collect();
+        lane.loaded(&sifted, deliveries);
+        let rest: Vec<_> = std::iter::from_fn(|| pushed(&mut lane, 0)).collect();
+        assert_eq!(rest, if cancelled { vec![4, 5] } else { vec![3, 4, 5] });
+    }
 }
 
 #[test]
@@ -171,7 +216,11 @@ fn priority_goes_first_and_waiting_makes_up_for_it() {
         lane.offer(&delivery(id, seconds, priority), at(0), LIMITS);
     }
     let order: Vec<_> = std::iter::from_fn(|| pushed(&mut lane, 0)).collect();
-    assert_eq!(order, [4, 2, 1, 3], "300 s of waiting are worth more than nine steps of 30 s");
+    assert_eq!(
+        order,
+        [4, 2, 1, 3],
+        "300 s of waiting are worth more than nine steps of 30 s"
+    );
 }
 
 #[test]
@@ -236,7 +285,10 @@ fn what_is_withdrawn_is_not_pushed() {
 fn a_payload_larger_than_the_lane_still_passes() {
     let mut lane = Lane::new(1, true);
     lane.look();
-    let huge = Due { size: 1_000_000, ..due(1, 0, 4) };
+    let huge = Due {
+        size: 1_000_000,
+        ..due(1, 0, 4)
+    };
     assert!(read(&mut lane, &[huge.clone(), due(2, 0, 4)], 0));
     assert_eq!(pushed(&mut lane, 0), Some(1));
 }
