@@ -1,0 +1,26 @@
+//! One attempt: a prepared request goes out, facts come back. Nothing here judges what they mean, signs, retries by
+//! policy or knows the database.
+//!
+//! - [`Client`] makes the attempt: one total deadline over everything, body included; a kept-alive connection where
+//!   there is one; at most one second try when a kept-alive connection turns out to be dead.
+//! - [`Egress`] decides which addresses may be connected to.
+//! - `connect` resolves, asks the guard about every address, connects to one it allowed, and speaks TLS.
+//! - `read` keeps what is kept of an answer; `failure` names what went wrong, by the type of the error.
+//!
+//! Never done: following redirects, decompressing, taking a proxy from the environment.
+
+mod client;
+mod config;
+mod connect;
+mod failure;
+mod guard;
+mod progress;
+mod read;
+mod resolve;
+mod retry_after;
+mod stream;
+mod tls;
+
+pub use client::{Client, Request};
+pub use config::{Config, ConfigError};
+pub use guard::{Egress, Refusal};
