@@ -21,7 +21,7 @@ pub struct Config {
     /// out. 8 KiB is what common servers accept of a request.
     pub response_headers_kept: usize,
     /// The largest head of an answer that is accepted, in bytes; at least 8 KiB. Also bounds the read buffer of an
-    /// HTTP/1 connection. 64 KiB is four times what browsers' servers commonly send at most.
+    /// HTTP/1 connection. 64 KiB are far above what a sane receiver sends: most hold heads to 8 or 16 KiB themselves.
     pub response_head_max: usize,
     /// The most headers an HTTP/1 answer may have. 100 is what the parser holds without allocating.
     pub response_headers_max: usize,
