@@ -1,6 +1,10 @@
 //! A database for one test: copied from a template with the schema, dropped with the value.
 
-use std::{str::FromStr, thread};
+use std::{
+    net::{SocketAddr, ToSocketAddrs},
+    str::FromStr,
+    thread,
+};
 
 use sha2::{Digest, Sha256};
 use sqlx::{
@@ -72,18 +76,50 @@ impl Database {
             .unwrap_or_else(|error| panic!("the connections to {} cannot be ended: {error}", self.name));
     }
 
-    /// Lets nobody connect, and ends every connection: the database is away. Or takes that back.
+    /// Locks a table: every statement on it waits, until the lock is released.
+    ///
+    /// # Panics
+    /// If the server is gone, or there is no such table.
+    pub async fn lock(&self, table: &str) -> Locked {
+        let locked = async {
+            let mut holder = self.server.clone().database(&self.name).connect().await?;
+            let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
+            sqlx::raw_sql(AssertSqlSafe(lock)).execute(&mut holder).await?;
+            Ok::<_, sqlx::Error>(Locked { holder })
+        };
+        locked
+            .await
+            .unwrap_or_else(|error| panic!("{table} of {} cannot be locked: {error}", self.name))
+    }
+
+    /// Its URL by way of another address, and the address it has.
+    pub(crate) fn url_through(&self, address: SocketAddr) -> (String, SocketAddr) {
+        let (host, port) = (self.server.get_host(), self.server.get_port());
+        let there = (host, port).to_socket_addrs().ok().and_then(|mut all| all.next());
+        let there = there.unwrap_or_else(|| panic!("{VARIABLE} has no TCP address: {host}:{port}"));
+        let through = self
+            .server
+            .clone()
+            .database(&self.name)
+            .host(&address.ip().to_string())
+            .port(address.port());
+        (through.to_url_lossy().to_string(), there)
+    }
+}
+
+/// A table that is locked.
+#[derive(Debug)]
+pub struct Locked {
+    holder: PgConnection,
+}
+
+impl Locked {
+    /// Lets go of it.
     ///
     /// # Panics
     /// If the server is gone.
-    pub async fn set_away(&self, away: bool) {
-        let statement = format!("ALTER DATABASE {} WITH ALLOW_CONNECTIONS {}", self.name, !away);
-        execute(&self.server, statement)
-            .await
-            .unwrap_or_else(|error| panic!("{} cannot be changed: {error}", self.name));
-        if away {
-            self.disconnect_all().await;
-        }
+    pub async fn release(self) {
+        self.holder.close().await.expect("a connection to close");
     }
 }
 

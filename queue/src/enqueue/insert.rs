@@ -236,6 +236,12 @@ impl Queue {
             };
             firsts.insert(row.loser, first);
         }
+        if firsts.len() < losers.len() {
+            // Swept away between the two statements: the next try has it to itself.
+            return Err(Error::Unavailable(
+                "an idempotency key expired in this very moment".into(),
+            ));
+        }
         Ok(firsts)
     }
 

@@ -160,7 +160,8 @@ impl Writer {
             .iter()
             .zip(group)
             .map(|((id, row), (_, checked))| {
-                if let Some(first) = firsts.get(id) {
+                // What shares the row of a loser has lost with it.
+                if let Some(first) = firsts.get(&rows.ids[*row]) {
                     if Some(first.fingerprint) != checked.fingerprint {
                         return Err(KeyReused);
                     }

@@ -1,0 +1,16 @@
+//! The REST API as its callers see it, on a real PostgreSQL. No dispatcher runs: a test that needs an outcome writes it itself.
+
+mod auth;
+mod away;
+mod bad_input;
+mod bad_tasks;
+mod batch;
+mod connections;
+mod dead_letters;
+mod endpoints;
+mod enqueue;
+mod idempotency;
+mod kit;
+mod pages;
+mod queues;
+mod tasks;
