@@ -204,6 +204,14 @@ impl Lanes {
         }
     }
 
+    /// Lets the lanes of these shards read anew what they hold ready.
+    pub(crate) fn read_anew(self: &Arc<Self>, wanted: impl Fn(u8) -> bool) {
+        let lanes = self.entries.read();
+        let endpoints: Vec<EndpointId> = lanes.keys().copied().filter(|id| wanted(shard_of(*id))).collect();
+        drop(lanes);
+        self.reset(&endpoints);
+    }
+
     /// Finds the endpoints of this node's shards that have deliveries, and lets their lanes know.
     pub(crate) async fn discover(self: &Arc<Self>, wanted: impl Fn(u8) -> bool) -> Result<()> {
         let shards: Vec<u8> = self
@@ -224,14 +232,6 @@ impl Lanes {
             }
         }
         Ok(())
-    }
-
-    /// After a failed search: every lane that is known looks for itself.
-    pub(crate) fn look_later(self: &Arc<Self>) {
-        for entry in self.all() {
-            entry.lane.lock().look();
-            self.move_on(&entry);
-        }
     }
 
     /// Does whatever the lane can do now: pushes, reads, or waits for its time.

@@ -188,6 +188,9 @@ pub(crate) fn clock() -> DateTime<Utc> {
     Utc::now()
 }
 
+/// The pause after a search that failed. Hints wait meanwhile: the next search covers them.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// Acts on hints, and looks around by itself now and then: a hint can be lost.
 async fn hear(
     lanes: Arc<Lanes>,
@@ -196,10 +199,12 @@ async fn hear(
     stop: CancellationToken,
 ) {
     let mut looked = tokio::time::interval(look_interval);
+    let mut failed = false;
     loop {
         let hint = tokio::select! {
             () = stop.cancelled() => return,
-            hint = hints.recv() => hint,
+            () = tokio::time::sleep(AGAIN), if failed => Some(Hint::Anything),
+            hint = hints.recv(), if !failed => hint,
             _ = looked.tick() => Some(Hint::Anything),
         };
         let looked = match hint {
@@ -211,10 +216,9 @@ async fn hear(
                 Ok(())
             }
         };
+        failed = looked.is_err();
         if let Err(error) = looked {
             warn!(%error, "the database could not be searched for due deliveries; tried again soon");
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            lanes.look_later();
         }
     }
 }

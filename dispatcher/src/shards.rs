@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use parking_lot::RwLock;
-use queue::ownership::NodeId;
+use queue::ownership::{NodeId, Renewed};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -31,6 +31,8 @@ struct State {
     held: [bool; 256],
     /// Held, but another node's by right: nothing is begun for them any more.
     leaving: [bool; 256],
+    /// Not searched for due deliveries since this node began to push for them.
+    unsearched: [bool; 256],
     valid_until: Option<Instant>,
 }
 
@@ -39,6 +41,7 @@ impl Shards {
         let state = State {
             held: [false; 256],
             leaving: [false; 256],
+            unsearched: [false; 256],
             valid_until: None,
         };
         Self {
@@ -63,6 +66,34 @@ impl Shards {
     /// The shards that this node pushes for now.
     pub(crate) fn owned(&self) -> Vec<u8> {
         (0..=u8::MAX).filter(|shard| self.owns(*shard)).collect()
+    }
+
+    /// Takes note of a renewal that was asked for at `asked`. Returns what was held before it, and what is to be searched.
+    fn note(&self, renewed: &Renewed, asked: Instant) -> ([bool; 256], BTreeSet<u8>) {
+        let mut state = self.state.write();
+        let before = state.held;
+        // Between two leases, offers and hints went past this node, also those for shards that nobody else took.
+        let lapsed = state.valid_until.is_none_or(|until| Instant::now() >= until);
+        for shard in 0..=u8::MAX {
+            let index = usize::from(shard);
+            let pushed = !lapsed && before[index] && !state.leaving[index];
+            state.held[index] = renewed.held.contains(&shard);
+            state.leaving[index] = renewed.to_release.contains(&shard);
+            let pushes = state.held[index] && !state.leaving[index];
+            state.unsearched[index] = pushes && (!pushed || state.unsearched[index]);
+        }
+        state.valid_until = Some(asked + self.ttl.saturating_sub(MARGIN));
+        let unsearched = (0..=u8::MAX)
+            .filter(|shard| state.unsearched[usize::from(*shard)])
+            .collect();
+        (before, unsearched)
+    }
+
+    fn searched(&self, shards: &BTreeSet<u8>) {
+        let mut state = self.state.write();
+        for shard in shards {
+            state.unsearched[usize::from(*shard)] = false;
+        }
     }
 
     /// Whether this node's leases are valid.
@@ -104,33 +135,24 @@ pub(crate) async fn renew(lanes: &Arc<Lanes>) {
             return;
         }
     };
-    let before = {
-        let mut state = shards.state.write();
-        let before = state.held;
-        for shard in 0..=u8::MAX {
-            state.held[usize::from(shard)] = renewed.held.contains(&shard);
-            state.leaving[usize::from(shard)] = renewed.to_release.contains(&shard);
-        }
-        state.valid_until = Some(asked + shards.ttl.saturating_sub(MARGIN));
-        before
-    };
-    let gained: Vec<u8> = renewed
-        .held
-        .iter()
-        .copied()
-        .filter(|shard| !before[usize::from(*shard)])
-        .collect();
+    let (before, unsearched) = shards.note(&renewed, asked);
     let lost = |shard: u8| before[usize::from(shard)] && !renewed.held.contains(&shard);
     lanes.drop_lanes(lost);
     release_quiet(lanes, &renewed.to_release).await;
-    if !gained.is_empty() {
-        info!(
-            gained = gained.len(),
-            held = renewed.held.len(),
-            "shards taken over"
-        );
-        if let Err(error) = lanes.discover(|shard| gained.contains(&shard)).await {
-            warn!(%error, "new shards could not be searched for due deliveries; tried again soon");
+    if unsearched.is_empty() {
+        return;
+    }
+    info!(
+        gained = unsearched.len(),
+        held = renewed.held.len(),
+        "shards taken over"
+    );
+    // What a lane held ready from before, another node may have delivered.
+    lanes.read_anew(|shard| unsearched.contains(&shard));
+    match lanes.discover(|shard| unsearched.contains(&shard)).await {
+        Ok(()) => shards.searched(&unsearched),
+        Err(error) => {
+            warn!(%error, "new shards could not be searched for due deliveries; tried again with the next renewal");
         }
     }
 }
