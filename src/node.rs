@@ -20,7 +20,8 @@ impl Node {
     /// The id in `data_dir`, made with `random` at the first start. While another live process uses it, as when several
     /// nodes of one machine share a folder, this one gets an id of its own that is not kept.
     pub fn load(data_dir: &Path, random: &mut impl Rng) -> Result<Self> {
-        fs::create_dir_all(data_dir).with_context(|| format!("the data folder {} cannot be made", data_dir.display()))?;
+        fs::create_dir_all(data_dir)
+            .with_context(|| format!("the data folder {} cannot be made", data_dir.display()))?;
         let path = data_dir.join("node.id");
         let file = File::options()
             .read(true)
@@ -34,20 +35,31 @@ impl Node {
         let fresh = uuid::Builder::from_random_bytes(bytes).into_uuid();
         match file.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(Self { id: fresh, _lock: None }),
+            Err(TryLockError::WouldBlock) => {
+                return Ok(Self {
+                    id: fresh,
+                    _lock: None,
+                });
+            }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("{} cannot be locked", path.display()));
             }
         }
-        let kept = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
+        let kept = fs::read_to_string(&path)
+            .ok()
+            .and_then(|text| text.trim().parse().ok());
         let id = match kept {
             Some(id) => id,
             None => {
-                fs::write(&path, format!("{fresh}\n")).with_context(|| format!("{} cannot be written", path.display()))?;
+                fs::write(&path, format!("{fresh}\n"))
+                    .with_context(|| format!("{} cannot be written", path.display()))?;
                 fresh
             }
         };
-        Ok(Self { id, _lock: Some(file) })
+        Ok(Self {
+            id,
+            _lock: Some(file),
+        })
     }
 }
 

@@ -78,9 +78,17 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     }
     let url = match &own_database {
         Some(server) => server.url(),
-        None => effective.get(&settings::DATABASE_URL).map(String::from).unwrap_or_default(),
+        None => effective
+            .get(&settings::DATABASE_URL)
+            .map(String::from)
+            .unwrap_or_default(),
     };
-    let queue = open_queue(queue_config(effective, url), Vault::new(key.expose()), &life.stop()).await?;
+    let queue = open_queue(
+        queue_config(effective, url),
+        Vault::new(key.expose()),
+        &life.stop(),
+    )
+    .await?;
     let new_key = queue.make_first_key(now()).await?;
 
     let listen = effective.get(&settings::GATEWAY_LISTEN);
@@ -88,7 +96,10 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         format!("cannot listen on {listen} (gateway.listen); is another posthaste running? Choose another with --listen")
     })?;
     let rest = listener.local_addr()?;
-    let egress = push::Egress { allow: effective.get(&settings::EGRESS_ALLOW), own_listeners: vec![rest] };
+    let egress = push::Egress {
+        allow: effective.get(&settings::EGRESS_ALLOW),
+        own_listeners: vec![rest],
+    };
     let dispatcher = if role == Role::Gateway {
         None
     } else {
@@ -105,11 +116,23 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     let ready = move || ready_dispatcher.as_ref().is_none_or(Dispatcher::is_ready);
     let vet = move |url: &url::Url| {
         let port = url.port_or_known_default().unwrap_or(443);
-        egress.vet_literal_host(url.host_str().unwrap_or_default(), port).map_err(|refusal| refusal.to_string())
+        egress
+            .vet_literal_host(url.host_str().unwrap_or_default(), port)
+            .map_err(|refusal| refusal.to_string())
     };
-    let gateway = Gateway::new(gateway_config(effective), queue.clone(), enqueuer.clone(), Arc::new(vet), Arc::new(ready));
+    let gateway = Gateway::new(
+        gateway_config(effective),
+        queue.clone(),
+        enqueuer.clone(),
+        Arc::new(vet),
+        Arc::new(ready),
+    );
     let stop = life.stop();
-    let serving = tokio::spawn(async move { gateway::serve(listener, gateway, stop).await.map_err(anyhow::Error::from) });
+    let serving = tokio::spawn(async move {
+        gateway::serve(listener, gateway, stop)
+            .await
+            .map_err(anyhow::Error::from)
+    });
     info!(node = %node.id, listening = %rest, "serving");
     Ok(Running {
         rest,
@@ -299,12 +322,18 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
 }
 
 /// The time.
-#[expect(clippy::disallowed_methods, reason = "the edge: the root reads the clock for what it does at start and in its chores")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: the root reads the clock for what it does at start and in its chores"
+)]
 pub fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the edge: keys that are made at the first start are drawn here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the edge: keys that are made at the first start are drawn here"
+)]
 fn randomness() -> impl rand::Rng {
     rand::rng()
 }

@@ -50,8 +50,11 @@ impl Default for Config {
 pub(crate) const RESULTS: usize = 1_000;
 pub(crate) const RESULT_BYTES: usize = 4 << 20;
 
-/// Group commits of results under way at once.
-pub(crate) const RESULT_WRITERS: usize = 2;
+/// How long results gather before they are written, unless there are many: nobody waits for them, and a statement costs
+/// as much for one as for some dozens.
+pub(crate) const RESULT_PAUSE: Duration = Duration::from_millis(5);
+/// How many results are written without gathering more.
+pub(crate) const RESULTS_AT_ONCE: usize = 256;
 
 /// Pages read at once, and lanes of one page: ten thousand lanes are served in some hundred statements.
 pub(crate) const PAGERS: usize = 2;

@@ -8,14 +8,11 @@ use queue::{
     finish::Finished,
     outcome::{Failure, FailureKind, Outcome},
 };
-use tokio::{
-    sync::{Mutex, mpsc},
-    task::JoinSet,
-};
+use tokio::{sync::mpsc, task::JoinSet};
 use tracing::{error, warn};
 
 use crate::{
-    config::{RESULT_BYTES, RESULT_WRITERS, RESULTS},
+    config::{RESULT_BYTES, RESULT_PAUSE, RESULTS, RESULTS_AT_ONCE},
     lanes::Lanes,
 };
 
@@ -23,12 +20,12 @@ use crate::{
 pub(crate) struct Results(mpsc::UnboundedSender<Finished>);
 
 /// What writes them.
-pub(crate) struct Written(Arc<Mutex<mpsc::UnboundedReceiver<Finished>>>);
+pub(crate) struct Written(mpsc::UnboundedReceiver<Finished>);
 
 pub(crate) fn channel() -> (Results, Written) {
     // Its bound is that of the permits.
     let (sender, receiver) = mpsc::unbounded_channel();
-    (Results(sender), Written(Arc::new(Mutex::new(receiver))))
+    (Results(sender), Written(receiver))
 }
 
 impl Results {
@@ -40,15 +37,13 @@ impl Results {
 
 impl Written {
     pub(crate) fn start(self, lanes: &Arc<Lanes>, tasks: &mut JoinSet<()>) {
-        for _ in 0..RESULT_WRITERS {
-            tasks.spawn(write(lanes.clone(), self.0.clone()));
-        }
+        tasks.spawn(write(lanes.clone(), self.0));
     }
 }
 
-async fn write(lanes: Arc<Lanes>, waiting: Arc<Mutex<mpsc::UnboundedReceiver<Finished>>>) {
+async fn write(lanes: Arc<Lanes>, mut waiting: mpsc::UnboundedReceiver<Finished>) {
     loop {
-        let batch = gather(&mut *waiting.lock().await).await;
+        let batch = gather(&mut waiting).await;
         if batch.is_empty() {
             return;
         }
@@ -60,6 +55,9 @@ async fn gather(waiting: &mut mpsc::UnboundedReceiver<Finished>) -> Vec<Finished
     let Some(first) = waiting.recv().await else {
         return vec![];
     };
+    if waiting.len() < RESULTS_AT_ONCE {
+        tokio::time::sleep(RESULT_PAUSE).await;
+    }
     let mut bytes = kept_bytes(&first);
     let mut batch = vec![first];
     while batch.len() < RESULTS && bytes < RESULT_BYTES {

@@ -31,9 +31,16 @@ pub async fn start(running: &Running, life: &Lifecycle, now: fn() -> DateTime<Ut
         .await
         .context("the demo's receiver cannot listen")?;
     let address = listener.local_addr()?;
-    set_up(&running.queue, address, now()).await.context("the demo's queue cannot be made")?;
+    set_up(&running.queue, address, now())
+        .await
+        .context("the demo's queue cannot be made")?;
     tokio::spawn(receiver::run(listener, life.stop()));
-    tokio::spawn(traffic::run(running.queue.clone(), running.enqueuer.clone(), life.stop(), now));
+    tokio::spawn(traffic::run(
+        running.queue.clone(),
+        running.enqueuer.clone(),
+        life.stop(),
+        now,
+    ));
     Ok(text(address))
 }
 
@@ -50,14 +57,30 @@ async fn set_up(queue: &Queue, receiver: SocketAddr, now: DateTime<Utc>) -> Resu
         factor: Some(3.0),
         ..RetryPolicy::default()
     };
-    let settings = DeliverySettings { retry: Some(retry), ..DeliverySettings::default() };
+    let settings = DeliverySettings {
+        retry: Some(retry),
+        ..DeliverySettings::default()
+    };
     let description = "made by posthaste demo, anew at each start".to_owned();
-    queue.make_queue(NewQueue { name: QUEUE.to_owned(), description, settings }, now).await?;
+    queue
+        .make_queue(
+            NewQueue {
+                name: QUEUE.to_owned(),
+                description,
+                settings,
+            },
+            now,
+        )
+        .await?;
     for (path, description) in BEHAVIOURS {
         let endpoint = NewEndpoint {
             url: format!("http://{receiver}/{path}"),
             description: description.to_owned(),
-            filter: if path == "healthy" { vec![] } else { vec!["order.*".to_owned()] },
+            filter: if path == "healthy" {
+                vec![]
+            } else {
+                vec!["order.*".to_owned()]
+            },
             ..NewEndpoint::default()
         };
         queue.make_endpoint(QUEUE, endpoint, now).await?;
@@ -66,9 +89,14 @@ async fn set_up(queue: &Queue, receiver: SocketAddr, now: DateTime<Utc>) -> Resu
 }
 
 fn text(receiver: SocketAddr) -> String {
-    let mut lines = vec![format!("The demo enqueues {} tasks a second to the queue `{QUEUE}`, whose endpoints are:", traffic::RATE)];
+    let mut lines = vec![format!(
+        "The demo enqueues {} tasks a second to the queue `{QUEUE}`, whose endpoints are:",
+        traffic::RATE
+    )];
     lines.extend(BEHAVIOURS.map(|(path, what)| format!("  http://{receiver}/{path:<8} {what}")));
     lines.push(String::new());
-    lines.push(format!("See it at /v1/queues/{QUEUE}/tasks, /v1/queues/{QUEUE}/traffic and /v1/dead-letters?queue={QUEUE}."));
+    lines.push(format!(
+        "See it at /v1/queues/{QUEUE}/tasks, /v1/queues/{QUEUE}/traffic and /v1/dead-letters?queue={QUEUE}."
+    ));
     lines.join("\n") + "\n"
 }

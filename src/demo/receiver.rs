@@ -38,7 +38,11 @@ pub(super) async fn run(listener: TcpListener, stop: CancellationToken) {
 
 async fn answer(request: Request<Incoming>, count: u64) -> Result<Response<Full<Bytes>>, Infallible> {
     let path = request.uri().path().trim_matches('/').to_owned();
-    let received = request.into_body().collect().await.map_or(0, |body| body.to_bytes().len());
+    let received = request
+        .into_body()
+        .collect()
+        .await
+        .map_or(0, |body| body.to_bytes().len());
     let (status, pause) = behaviour(&path, count);
     tokio::time::sleep(pause).await;
     let text = format!("{path} received {received} bytes\n");

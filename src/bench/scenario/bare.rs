@@ -16,7 +16,7 @@ pub(super) async fn measure(bench: &Bench) -> Result<f64> {
         .bare_load()?
         .run(
             Pace::Closed {
-                requests: bench.args.tasks,
+                requests,
             },
             bench.clock,
         )
