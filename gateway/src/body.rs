@@ -41,7 +41,7 @@ impl Limit<'_> {
 
 /// Reads it.
 pub(crate) async fn read(gateway: &Gateway, body: Body, limit: Limit<'_>) -> Result<Whole, Refusal> {
-    let in_time = gateway.config().body_timeout;
+    let in_time = gateway.config().body_time();
     tokio::time::timeout(in_time, collect(gateway, body, limit))
         .await
         .unwrap_or_else(|_| {

@@ -28,6 +28,8 @@ pub struct Config {
     pub head_timeout: Duration,
     /// Time in which a kept connection must have sent its next one. Above the 60 s of common load balancers, so that it is they who close.
     pub idle_timeout: Duration,
+    /// Time in which a client must take what it is sent: one that asks and never reads would hold memory for ever. Linux only.
+    pub write_timeout: Duration,
     /// Bytes of a request's head. A task's fields may come in headers, 4 KiB of its own headers among them.
     pub head_max_bytes: usize,
     /// Connections at once; further ones wait to be accepted. Each takes a descriptor and some 10 KiB.
@@ -56,6 +58,7 @@ impl Default for Config {
             action_timeout: Duration::from_mins(1),
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            write_timeout: Duration::from_secs(30),
             head_max_bytes: 64 << 10,
             connections_max: 8_192,
             streams_max: 256,
@@ -67,6 +70,16 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The time for a body: less than the request's, so that whoever is slow hears that it was they.
+    pub(crate) fn body_time(&self) -> Duration {
+        self.body_timeout.min(self.request_timeout * 2 / 3)
+    }
+
+    /// How long a test-send waits for its attempt: less than its request may take.
+    pub(crate) fn test_time(&self) -> Duration {
+        self.request_timeout.min(self.action_timeout / 2)
+    }
+
     /// Bytes of a request that carries one task as JSON: a whole payload in base64, and what else a task can hold.
     pub(crate) fn task_max_bytes(&self) -> usize {
         self.payload_max.div_ceil(3) * 4 + self.request_max_bytes

@@ -45,7 +45,7 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: CancellationTo
             () = stop.cancelled() => break,
             // Those that have ended are let go of.
             Some(_) = connections.join_next() => continue,
-            accepted = accept(&listener, &room) => accepted,
+            accepted = accept(&listener, &room, config.write_timeout) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
         let asked = Arc::new(AtomicBool::new(false));
@@ -112,12 +112,15 @@ fn server(config: &Config) -> auto::Builder<TokioExecutor> {
 }
 
 /// The next connection, once there is room for it; `None` if it was none.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+    write_timeout: Duration,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let place = room.clone().acquire_owned().await.ok()?;
     match listener.accept().await {
         Ok((stream, _)) => {
-            // Answers are small and whole: waiting to fill a packet would only add to their latency.
-            if let Err(error) = stream.set_nodelay(true) {
+            if let Err(error) = prepare(&stream, write_timeout) {
                 debug!(%error, "a connection was gone as it was accepted");
                 return None;
             }
@@ -130,6 +133,17 @@ async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> Option<(TcpStr
             None
         }
     }
+}
+
+fn prepare(stream: &TcpStream, write_timeout: Duration) -> io::Result<()> {
+    // Answers are small and whole: waiting to fill a packet would only add to their latency.
+    stream.set_nodelay(true)?;
+    // RFC 5482; holds as well for a peer that is there and takes nothing.
+    #[cfg(target_os = "linux")]
+    socket2::SockRef::from(stream).set_tcp_user_timeout(Some(write_timeout))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = write_timeout;
+    Ok(())
 }
 
 /// Whether it was the peer that went away, and not this process that ran out of something.

@@ -38,7 +38,7 @@ impl Gateway {
         };
         let checked = self.check(task, now)?;
         let task = self.enqueue(queue, checked, Target::Test(id), now).await?.id;
-        let until = begun + self.config().request_timeout;
+        let until = begun + self.config().test_time();
         let attempt = self.first_attempt(task, until).await?;
         let delivered = attempt
             .as_ref()

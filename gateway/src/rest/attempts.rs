@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{json::Answer, page::Paging, path::Id, problem::Refusal, query::Query, state::Gateway, time};
 
-pub(super) fn routes() -> Router<Gateway> {
+pub(super) fn lists() -> Router<Gateway> {
     Router::new()
         .route("/v1/tasks/{id}/attempts", get(of_task))
         .route("/v1/deliveries/{id}/attempts", get(of_delivery))

@@ -24,9 +24,12 @@ use crate::{
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new()
-        .route("/v1/dead-letters", get(list))
         .route("/v1/dead-letters/{id}", get(read))
         .route("/v1/dead-letters/{id}/replay", post(replay))
+}
+
+pub(super) fn lists() -> Router<Gateway> {
+    Router::new().route("/v1/dead-letters", get(list))
 }
 
 pub(super) fn actions() -> Router<Gateway> {

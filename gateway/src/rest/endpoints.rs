@@ -24,12 +24,17 @@ use crate::{
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new()
-        .route("/v1/queues/{queue}/endpoints", post(make).get(list))
+        .route("/v1/queues/{queue}/endpoints", post(make))
         .route("/v1/endpoints/{id}", get(read).patch(update).delete(delete))
         .route("/v1/endpoints/{id}/pause", post(pause))
         .route("/v1/endpoints/{id}/resume", post(resume))
         .route("/v1/endpoints/{id}/enable", post(enable))
         .route("/v1/endpoints/{id}/disable", post(disable))
+}
+
+pub(super) fn lists() -> Router<Gateway> {
+    Router::new()
+        .route("/v1/queues/{queue}/endpoints", get(list))
         .route("/v1/endpoints/{id}/traffic", get(show_traffic))
 }
 

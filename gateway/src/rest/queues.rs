@@ -22,10 +22,15 @@ use crate::{
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new()
-        .route("/v1/queues", post(make).get(list))
+        .route("/v1/queues", post(make))
         .route("/v1/queues/{queue}", get(read).patch(update).delete(delete))
         .route("/v1/queues/{queue}/pause", post(pause))
         .route("/v1/queues/{queue}/resume", post(resume))
+}
+
+pub(super) fn lists() -> Router<Gateway> {
+    Router::new()
+        .route("/v1/queues", get(list))
         .route("/v1/queues/{queue}/traffic", get(show_traffic))
 }
 

@@ -24,12 +24,16 @@ use crate::{
 
 pub(super) fn routes() -> Router<Gateway> {
     Router::new()
-        .route("/v1/queues/{queue}/tasks", get(list))
         .route("/v1/tasks/{id}", get(read))
         .route("/v1/tasks/{id}/payload", get(payload))
         .route("/v1/tasks/{id}/cancel", post(cancel))
-        .route("/v1/tasks/{id}/deliveries", get(deliveries))
         .route("/v1/deliveries/{id}", get(delivery))
+}
+
+pub(super) fn lists() -> Router<Gateway> {
+    Router::new()
+        .route("/v1/queues/{queue}/tasks", get(list))
+        .route("/v1/tasks/{id}/deliveries", get(deliveries))
 }
 
 async fn list(

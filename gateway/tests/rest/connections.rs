@@ -225,7 +225,7 @@ async fn http_2_is_spoken_with_who_begins_it() {
 #[tokio::test]
 async fn stopping_lets_requests_end_and_takes_no_more() {
     let server = Server::start(Config {
-        request_timeout: Duration::from_millis(800),
+        request_timeout: Duration::from_secs(2),
         ..Config::default()
     })
     .await;
@@ -265,6 +265,28 @@ async fn what_takes_too_long_to_end_is_cut_off() {
     server.stop.cancel();
     timeout(FOREVER, server.serving).await.unwrap().unwrap().unwrap();
     assert_eq!(rest(hangs).await, "");
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn who_asks_and_never_reads_is_let_go() {
+    let config = Config {
+        connections_max: 1,
+        write_timeout: Duration::from_millis(500),
+        ..Config::default()
+    };
+    let server = Server::start(config).await;
+    server.app.make_queue("q").await;
+    let task = server
+        .app
+        .enqueue("q", format!("{{\"payload\":\"{}\"}}", "x".repeat(1_000_000)))
+        .await;
+    // Far more than the sockets' buffers hold.
+    let ask = server.head(&format!("GET /v1/tasks/{}/payload", task.id), 0);
+    let greedy = server.say(ask.repeat(40)).await;
+    let mut next = server.say("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    assert!(answer(&mut next).await.starts_with("HTTP/1.1 200 "));
+    drop(greedy);
 }
 
 #[tokio::test]

@@ -198,7 +198,7 @@ async fn a_test_send_answers_with_the_attempt() {
 #[tokio::test]
 async fn a_test_send_that_takes_long_is_answered_all_the_same() {
     let app = App::with(Config {
-        request_timeout: Duration::from_millis(200),
+        request_timeout: Duration::from_millis(1_500),
         ..Config::default()
     })
     .await;

@@ -213,6 +213,29 @@ async fn query_parameters_are_checked() {
     ] {
         assert_eq!(app.get(path).await.blames(400), fields, "{path}");
     }
+    for path in ["/v1/queues/q", "/v1/tasks/7", "/v1/endpoints/7/secrets"] {
+        assert_eq!(
+            app.get(&format!("{path}?verbose=1")).await.blames(400),
+            ["verbose"],
+            "{path}"
+        );
+    }
+    // Or all would be purged where one type was meant.
+    for path in [
+        "/v1/queues/q/purge",
+        "/v1/queues/q/tasks",
+        "/v1/dead-letters/purge",
+    ] {
+        assert_eq!(
+            app.post(&format!("{path}?type=a"), r#"{"payload":1}"#)
+                .await
+                .blames(400),
+            ["type"],
+            "{path}"
+        );
+    }
+    app.get("/v1/queues/q?").await.is(StatusCode::OK);
+    app.get("/healthz?probe=1").await.is(StatusCode::OK);
     app.get("/v1/queues?limit=1000").await.is(StatusCode::OK);
     app.get("/v1/queues/q/tasks?since=2026-01-01T00:00:00%2B02:00")
         .await
