@@ -2,10 +2,19 @@
 //!
 //! - `crash`: nodes and databases that are killed under load. `outage`: a database that is away. `shutdown`: signals.
 //! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
-//! - `hostile`: endpoints that misbehave. `verdicts`, `lifecycle`, `requests`: what an endpoint is sent, and what its answers mean.
+//! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
+//! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `pauses`: what is not delivered, or not yet.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
+mod backlog;
+mod cluster;
 mod crash;
 mod harness;
+mod hostile;
+mod letters;
 mod outage;
+mod pauses;
+mod requests;
 mod shutdown;
+mod verdicts;
+mod villain;

@@ -11,7 +11,7 @@ use testing::{Database, Wire};
 use crate::harness::{Account, Api, Gate, Home, Load, Receiver, Reply, eventually, until};
 
 /// Longer than two renewals of a lease, and than the wait for a connection.
-const AWAY: Duration = Duration::from_secs(6);
+const AWAY: Duration = Duration::from_secs(5);
 
 async fn is_ready(api: &Api) -> bool {
     let answer = api.send(Method::GET, "/readyz", &[], "").await;
@@ -110,7 +110,7 @@ async fn a_database_that_is_away_for_longer_than_a_lease() {
 async fn a_task_accepted_between_two_leases() {
     let (_database, wire, home) = wired().await;
     let receiver = Receiver::start().await;
-    let settings = ["dispatcher.lease_ttl=6s", "dispatcher.lease_renew=3s"];
+    let settings = ["dispatcher.lease_ttl=5s", "dispatcher.lease_renew=2500ms"];
     let (_node, api) = (home.start(&settings).await, home.api());
     api.make_queue("q").await;
     api.make_endpoint("q", &receiver.url("/"), json!({})).await;

@@ -19,8 +19,8 @@ pub(crate) struct Home {
     folder: TempDir,
     /// `None`: each node has its own.
     database_url: Option<String>,
-    /// Kept for as long as nodes use it.
-    database: Option<Database>,
+    /// Dropped with this.
+    _database: Option<Database>,
     key: Mutex<Option<String>>,
     /// The node that was started last.
     api: Api,
@@ -39,7 +39,7 @@ impl Home {
     pub(crate) async fn external() -> Self {
         let database = Database::create().await;
         let mut home = Self::new(Some(database.url().to_owned()));
-        home.database = Some(database);
+        home._database = Some(database);
         home
     }
 
@@ -55,15 +55,10 @@ impl Home {
         Self {
             folder,
             database_url,
-            database: None,
+            _database: None,
             key: Mutex::new(None),
             api: Api::new(),
         }
-    }
-
-    /// The test's database.
-    pub(crate) fn database(&self) -> &Database {
-        self.database.as_ref().expect("Home::external")
     }
 
     /// Talks to whichever node was started last.

@@ -16,7 +16,7 @@ pub(crate) use self::{
     account::Account,
     api::{Answer, Api},
     home::Home,
-    load::{Load, Sent},
+    load::Load,
     node::Node,
     receiver::{Arrival, Gate, Receiver, Reply},
 };

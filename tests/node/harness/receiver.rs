@@ -106,7 +106,8 @@ type Conduct = Arc<dyn Fn(&Arrival) -> Reply + Send + Sync>;
 
 #[derive(Default)]
 struct State {
-    arrivals: Mutex<Vec<Arrival>>,
+    /// By path.
+    arrivals: Mutex<HashMap<String, Vec<Arrival>>>,
     conduct: Mutex<HashMap<String, Conduct>>,
     life: AtomicUsize,
     connections: AtomicUsize,
@@ -145,29 +146,19 @@ impl Receiver {
             .insert(path.to_owned(), Arc::new(conduct));
     }
 
-    /// Everything that arrived, in order.
+    /// Everything that arrived, in order at each endpoint.
     pub(crate) fn all(&self) -> Vec<Arrival> {
-        self.state.arrivals.lock().clone()
+        self.state.arrivals.lock().values().flatten().cloned().collect()
     }
 
     /// What arrived at one endpoint, in order.
     pub(crate) fn at(&self, path: &str) -> Vec<Arrival> {
-        let arrivals = self.state.arrivals.lock();
-        arrivals
-            .iter()
-            .filter(|arrival| arrival.path == path)
-            .cloned()
-            .collect()
+        self.state.arrivals.lock().get(path).cloned().unwrap_or_default()
     }
 
     /// How much that is.
     pub(crate) fn count(&self, path: &str) -> usize {
-        self.state
-            .arrivals
-            .lock()
-            .iter()
-            .filter(|arrival| arrival.path == path)
-            .count()
+        self.state.arrivals.lock().get(path).map_or(0, Vec::len)
     }
 
     /// Waits until at least so much has arrived there.
@@ -239,7 +230,12 @@ async fn receive(
     };
     let conduct = state.conduct.lock().get(&arrival.path).cloned();
     let reply = conduct.map_or_else(|| Reply::status(200), |conduct| conduct(&arrival));
-    state.arrivals.lock().push(arrival);
+    state
+        .arrivals
+        .lock()
+        .entry(arrival.path.clone())
+        .or_default()
+        .push(arrival);
     tokio::time::sleep(reply.after).await;
     if let Some(gate) = &reply.gate {
         gate.pass().await;
