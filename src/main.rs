@@ -78,7 +78,7 @@ fn serve(effective: &Effective, environment: &BTreeMap<String, String>, demo: bo
         if demo {
             print(&demo::start(&running, &life, serve::now).await?)?;
         }
-        running.until_stopped(life.stop()).await
+        running.until_stopped().await
     })
 }
 

@@ -48,13 +48,12 @@ impl Node {
         let kept = fs::read_to_string(&path)
             .ok()
             .and_then(|text| text.trim().parse().ok());
-        let id = match kept {
-            Some(id) => id,
-            None => {
-                fs::write(&path, format!("{fresh}\n"))
-                    .with_context(|| format!("{} cannot be written", path.display()))?;
-                fresh
-            }
+        let id = if let Some(id) = kept {
+            id
+        } else {
+            fs::write(&path, format!("{fresh}\n"))
+                .with_context(|| format!("{} cannot be written", path.display()))?;
+            fresh
         };
         Ok(Self {
             id,

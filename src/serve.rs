@@ -39,7 +39,7 @@ const FLUSH: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_mins(1);
 
 /// How long an external database may take to appear at start: beside it in a compose file, it starts at the same time.
-const DATABASE_PATIENCE: Duration = Duration::from_secs(60);
+const DATABASE_PATIENCE: Duration = Duration::from_mins(1);
 
 /// A node that runs.
 #[derive(Debug)]
@@ -54,7 +54,7 @@ pub struct Running {
     pub enqueuer: Enqueuer,
     own_database: Option<embedded::Server>,
     dispatcher: Option<Dispatcher>,
-    serving: Option<tokio::task::JoinHandle<Result<()>>>,
+    serving: tokio::task::JoinHandle<Result<()>>,
     chores: tokio::task::JoinHandle<()>,
     chores_stop: CancellationToken,
     _node: Node,
@@ -141,7 +141,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         enqueuer,
         own_database,
         dispatcher,
-        serving: Some(serving),
+        serving,
         chores,
         chores_stop,
         _node: node,
@@ -151,14 +151,8 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
 impl Running {
     /// Waits until it is told to stop, or cannot go on, and ends in order: no more requests, then no more attempts, every result
     /// written, shards released, and last the database.
-    pub async fn until_stopped(mut self, stop: CancellationToken) -> Result<()> {
-        let served = match self.serving.take() {
-            Some(serving) => serving.await.context("the gateway failed")?,
-            None => {
-                stop.cancelled().await;
-                Ok(())
-            }
-        };
+    pub async fn until_stopped(self) -> Result<()> {
+        let served = self.serving.await.context("the gateway failed")?;
         if let Some(dispatcher) = &self.dispatcher {
             dispatcher.drain().await;
         }
@@ -179,9 +173,10 @@ impl Running {
     pub fn banner(&self, effective: &Effective, surroundings: &Surroundings) -> Result<String> {
         let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
         let loopback = |net: &ipnet::IpNet| net.contains(&std::net::IpAddr::from([127, 0, 0, 1]));
-        let example = match effective.get(&settings::EGRESS_ALLOW).iter().any(loopback) {
-            true => Some(secret_key::example(&data_dir, &mut randomness())?),
-            false => None,
+        let example = if effective.get(&settings::EGRESS_ALLOW).iter().any(loopback) {
+            Some(secret_key::example(&data_dir, &mut randomness())?)
+        } else {
+            None
         };
         Ok(banner(&Banner {
             program: &surroundings.program,
@@ -312,6 +307,7 @@ fn dispatcher_config(effective: &Effective, egress: push::Egress) -> dispatcher:
 fn gateway_config(effective: &Effective) -> gateway::Config {
     let items = effective.get(&settings::GATEWAY_BATCH_MAX_ITEMS);
     gateway::Config {
+        health_only: effective.get(&settings::ROLE) == Role::Dispatcher,
         listen: effective.get(&settings::GATEWAY_LISTEN),
         payload_max: effective.get(&settings::GATEWAY_PAYLOAD_MAX),
         batch_max_items: usize::try_from(items).unwrap_or(usize::MAX),

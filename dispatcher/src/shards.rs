@@ -76,11 +76,11 @@ impl Shards {
         let lapsed = state.valid_until.is_none_or(|until| Instant::now() >= until);
         for shard in 0..=u8::MAX {
             let index = usize::from(shard);
-            let pushed = !lapsed && before[index] && !state.leaving[index];
+            let did_push = !lapsed && before[index] && !state.leaving[index];
             state.held[index] = renewed.held.contains(&shard);
             state.leaving[index] = renewed.to_release.contains(&shard);
             let pushes = state.held[index] && !state.leaving[index];
-            state.unsearched[index] = pushes && (!pushed || state.unsearched[index]);
+            state.unsearched[index] = pushes && (!did_push || state.unsearched[index]);
         }
         state.valid_until = Some(asked + self.ttl.saturating_sub(MARGIN));
         let unsearched = (0..=u8::MAX)

@@ -8,6 +8,8 @@ use std::{
 pub struct Config {
     /// Where it listens: what the root binds and hands to [`crate::serve`]. Only this machine by default.
     pub listen: SocketAddr,
+    /// Whether only `/healthz` and `/readyz` are served: this node takes no tasks.
+    pub health_only: bool,
     /// Bytes of one payload. Standard Webhooks advises 20 kB; 1 MiB leaves room and bounds memory a request.
     pub payload_max: usize,
     /// Tasks of one batch: bounds the answer, which has a result a task.
@@ -48,6 +50,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            health_only: false,
             payload_max: 1 << 20,
             batch_max_items: 10_000,
             batch_max_bytes: 16 << 20,

@@ -1,9 +1,11 @@
 //! Errors, sorted by who can act: the caller, or whoever runs the database, now or later.
 
+use std::sync::Arc;
+
 use proto::FieldError;
 
 /// Why a verb of the queue did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// The caller's input is wrong: each field with its reason.
     #[error("{}", describe(.0))]
@@ -31,7 +33,7 @@ pub enum Error {
     },
     /// The database answered with an error that no caller can cause.
     #[error("the database refused a statement: {0}")]
-    Database(#[source] sqlx::Error),
+    Database(#[source] Arc<sqlx::Error>),
 }
 
 /// The result of a verb of the queue.
@@ -96,7 +98,7 @@ impl From<sqlx::Error> for Error {
         if passes {
             Self::Unavailable(error.to_string())
         } else {
-            Self::Database(error)
+            Self::Database(Arc::new(error))
         }
     }
 }

@@ -12,12 +12,15 @@ use sqlx::types::Uuid;
 use crate::{
     db::Queue,
     enqueue::{Kept, Rows},
-    error::Result,
+    error::{Error, Result},
     id::{self, EndpointId, QueueId},
 };
 
 /// How many buckets a latency histogram has: one for each bound, and one beyond.
 pub const BUCKETS: usize = LATENCY_BOUNDS_MS.len() + 1;
+
+/// Most rows of one answer: a day of 35 endpoints that are never idle, some 20 MB of JSON.
+const MOST_ROWS: i64 = 50_000;
 
 /// Stands in the endpoint's place for the queue's own counts.
 pub const WHOLE_QUEUE: EndpointId = Uuid::nil();
@@ -159,7 +162,7 @@ impl Queue {
         Ok(())
     }
 
-    /// The rollups of a queue, or of one endpoint, oldest first. Reads at most a day of minutes: 1,440 rows an endpoint.
+    /// The rollups of a queue, or of one endpoint, oldest first.
     pub async fn traffic(
         &self,
         queue_id: QueueId,
@@ -171,14 +174,23 @@ impl Queue {
             "-- traffic
             SELECT minute, queue_id, endpoint_id, enqueued, unmatched, delivered, retried, dead, latency FROM rollups
             WHERE queue_id = $1 AND ($2::uuid IS NULL OR endpoint_id = $2) AND minute >= $3 AND minute < $4
-            ORDER BY minute, endpoint_id LIMIT 50000",
+            ORDER BY minute, endpoint_id LIMIT $5",
             queue_id,
             endpoint_id,
             since,
-            until
+            until,
+            MOST_ROWS + 1
         )
         .fetch_all(&self.inner.pool)
         .await?;
+        if rows.len() as u64 > MOST_ROWS.unsigned_abs() {
+            return Err(Error::invalid(
+                "since",
+                format!(
+                    "more than {MOST_ROWS} minutes of endpoints: ask for a shorter time, or for one endpoint"
+                ),
+            ));
+        }
         let read = rows.into_iter().map(|row| {
             let mut latency = [0; BUCKETS];
             latency

@@ -76,11 +76,12 @@ pub fn router(gateway: Gateway) -> Router {
         },
         keep,
     ));
-    Router::new()
-        .merge(requests)
-        .merge(lists)
-        .merge(actions)
-        .fallback(nowhere)
+    let api = if gateway.config().health_only {
+        Router::new()
+    } else {
+        Router::new().merge(requests).merge(lists).merge(actions)
+    };
+    api.fallback(nowhere)
         .method_not_allowed_fallback(not_like_this)
         .layer(from_fn_with_state(gateway.clone(), auth::require_key))
         .merge(health.method_not_allowed_fallback(not_like_this))

@@ -109,7 +109,7 @@ impl Writer {
                         door.look();
                     }
                     for (unit, _) in &group {
-                        answers[*unit] = Err(again(&error));
+                        answers[*unit] = Err(error.clone());
                     }
                 }
             }
@@ -244,8 +244,4 @@ impl Writer {
             warn!(%error, "the owners of other shards could not be notified; they find the deliveries at their next look");
         }
     }
-}
-
-fn again(error: &Error) -> Error {
-    Error::Unavailable(error.to_string())
 }

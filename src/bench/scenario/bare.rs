@@ -14,12 +14,7 @@ pub(super) async fn measure(bench: &Bench) -> Result<f64> {
     let requests = bench.args.tasks.min(ENOUGH);
     let run = bench
         .bare_load()?
-        .run(
-            Pace::Closed {
-                requests,
-            },
-            bench.clock,
-        )
+        .run(Pace::Closed { requests }, bench.clock)
         .await?;
     ensure!(
         run.answered == requests,
