@@ -171,7 +171,9 @@ mod tests {
         fn shares_are_nearly_even(seed: u64) {
             let nodes: Vec<NodeId> = (0..4u128).map(|i| Uuid::from_u128((u128::from(seed) << 64) | i)).collect();
             let mut shares = HashMap::<_, u32>::new();
-            owners(&nodes).into_iter().for_each(|node| *shares.entry(node).or_default() += 1);
+            for node in owners(&nodes) {
+                *shares.entry(node).or_default() += 1;
+            }
             prop_assert!(shares.values().all(|n| (25..=110).contains(n)), "{shares:?}");
         }
     }

@@ -50,7 +50,7 @@ async fn a_verdict_made_from_an_old_count_changes_nothing_but_the_log() {
     let endpoint = kit.queue_with_endpoint("q").await;
     let id = kit.enqueue_some("q", 1).await[0];
     let first = kit.due(endpoint.id, 1).await.remove(0);
-    let later = now() + Duration::from_secs(60);
+    let later = now() + Duration::from_mins(1);
     kit.queue
         .finish(&[kit.finished(first.clone(), 500, Verdict::Retry { at: later })])
         .await
@@ -250,7 +250,7 @@ async fn tasks_are_listed_by_state_type_and_time() {
     let kit = Kit::new().await;
     let endpoint = kit.queue_with_endpoint("q").await;
     let later = NewTask {
-        delay: Some(Duration::from_secs(600)),
+        delay: Some(Duration::from_mins(10)),
         kind: "later.x".into(),
         ..new_task("1")
     };
@@ -302,7 +302,7 @@ async fn what_a_deleted_endpoint_leaves_is_swept() {
     let report = kit.queue.sweep(now()).await.unwrap();
     assert_eq!((report.deliveries, report.dead_letters), (2, 1));
     assert_eq!(state(&kit, ids[2]).await, TaskState::Cancelled);
-    let much_later = now() + Duration::from_secs(3_600);
+    let much_later = now() + Duration::from_hours(1);
     kit.queue.sweep(much_later).await.unwrap();
     assert!(
         kit.queue.sweep(much_later).await.unwrap().is_empty(),
@@ -326,7 +326,7 @@ async fn rollups_add_up() {
     }
     assert_eq!(kit.queue.flush_rollups().await.unwrap(), 0);
     let queue = kit.find("q").await.id;
-    let hour = Duration::from_secs(3_600);
+    let hour = Duration::from_hours(1);
     let rows = kit
         .queue
         .traffic(queue, None, now() - hour, now() + hour)
