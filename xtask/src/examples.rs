@@ -2,6 +2,7 @@
 //! `examples/producers`, and must verify what is then delivered to it, and refuse what is forged.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -178,7 +179,10 @@ impl DataFolder {
     fn make() -> Result<Self> {
         let printed =
             output(Command::new("mktemp").args(["--directory", "--tmpdir", "posthaste-examples-XXXXXX"]))?;
-        Ok(Self(printed.into()))
+        let folder = Self(printed.into());
+        // That other user must be able to pass through it.
+        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o711))?;
+        Ok(folder)
     }
 }
 
