@@ -6,12 +6,13 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
 use parking_lot::{Mutex, RwLock};
 use queue::{
-    Delivery, Queue, Result,
+    Delivery, Error, Queue, Result,
     endpoint::{Endpoint, shard_of},
     finish::Finished,
     id::{DeliveryId, EndpointId},
@@ -62,6 +63,9 @@ pub(crate) struct Lanes {
     bytes: AtomicUsize,
     closed: AtomicBool,
 }
+
+/// The pause between two tries to disable an endpoint while the database is away.
+const DISABLE_AGAIN: Duration = Duration::from_secs(1);
 
 /// How many lanes in line for a permit are asked when one comes free, before it is left for later.
 const ASKED: usize = 8;
@@ -355,12 +359,14 @@ impl Lanes {
         entry.lane.lock().configure(most, false);
         let (lanes, id, reason) = (self.clone(), entry.id, finished.reason.clone());
         tokio::spawn(async move {
-            match lanes.queue.disable_endpoint(id, &reason, clock()).await {
-                Ok(()) => info!(endpoint = %id, reason, "endpoint disabled"),
-                Err(error) => {
-                    warn!(endpoint = %id, %error, "an endpoint that wants no more could not be disabled");
+            while let Err(error) = lanes.queue.disable_endpoint(id, &reason, clock()).await {
+                warn!(endpoint = %id, %error, "an endpoint that wants no more could not be disabled");
+                if !matches!(error, Error::Unavailable(_)) {
+                    return;
                 }
+                tokio::time::sleep(DISABLE_AGAIN).await;
             }
+            info!(endpoint = %id, reason, "endpoint disabled");
         });
     }
 

@@ -165,7 +165,8 @@ impl Queue {
     /// Logs the attempts; deletes what is delivered; moves to the dead letters what is dead; and sets the next time of what is retried.
     ///
     /// A row changes only while it has the count of attempts that the verdict was made from. So a node that lost the shard in the
-    /// meantime, or a delivery that was cancelled, is no danger: the log has what happened, and nothing else changes.
+    /// meantime, or a delivery that was cancelled, is no danger: the log has what happened, and nothing else changes. Writing the same
+    /// results again changes nothing at all: whoever gets no answer may try again.
     pub async fn finish(&self, finished: &[Finished]) -> Result<()> {
         let mut log = Attempts::default();
         for one in finished {
@@ -195,7 +196,7 @@ impl Queue {
             .collect();
         let before = |one: &&Finished| i16::try_from(one.delivery.attempts).unwrap_or(i16::MAX);
         let made = |one: &&Finished| i16::try_from(one.made()).unwrap_or(i16::MAX);
-        sqlx::query!(
+        let written = sqlx::query!(
             "-- finish
             WITH logged AS (
                 INSERT INTO attempts (id, delivery_id, task_id, queue_id, endpoint_id, number, verdict, reason, retry_at, url, status, failure,
@@ -256,10 +257,22 @@ impl Queue {
             &again.iter().map(|one| one.reason.clone()).collect::<Vec<_>>(),
         )
         .execute(&self.inner.hot)
-        .await?;
+        .await;
+        match written {
+            // An attempt has an id of its own: these were written before, and the answer to that was lost.
+            Err(sqlx::Error::Database(error)) if error.is_unique_violation() && is_log(error.table()) => {}
+            written => {
+                written?;
+            }
+        }
         self.inner.rollups.count(finished.iter().map(counted));
         Ok(())
     }
+}
+
+/// Whether a table is the log of attempts or a day of it.
+fn is_log(table: Option<&str>) -> bool {
+    table.is_some_and(|name| name.starts_with("attempts"))
 }
 
 fn counted(finished: &Finished) -> (Slot, Counts) {

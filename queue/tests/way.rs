@@ -82,6 +82,41 @@ async fn a_verdict_made_from_an_old_count_changes_nothing_but_the_log() {
     );
 }
 
+/// As when the connection broke between the commit and its answer.
+#[tokio::test]
+async fn results_that_are_written_again_change_nothing() {
+    let kit = Kit::new().await;
+    let endpoint = kit.queue_with_endpoint("q").await;
+    kit.enqueue_some("q", 3).await;
+    let later = now() + Duration::from_hours(1);
+    let verdicts = [Verdict::Delivered, Verdict::Retry { at: later }, Verdict::Dead];
+    let due = kit.due(endpoint.id, 3).await;
+    let finished: Vec<_> = due
+        .into_iter()
+        .zip(verdicts)
+        .map(|(delivery, verdict)| kit.finished(delivery, 500, verdict))
+        .collect();
+    for _ in 0..2 {
+        kit.queue.finish(&finished).await.unwrap();
+        let mut states = vec![];
+        for one in &finished {
+            let attempts = kit
+                .queue
+                .attempts_of_delivery(one.delivery.id, None, 10)
+                .await
+                .unwrap();
+            let delivery = kit.queue.read_delivery(one.delivery.id, now()).await.unwrap();
+            states.push((attempts.len(), delivery.attempts, delivery.state));
+        }
+        let expected = [
+            DeliveryState::Delivered,
+            DeliveryState::Retrying,
+            DeliveryState::Dead,
+        ];
+        assert_eq!(states, expected.map(|state| (1, 1, state)));
+    }
+}
+
 #[tokio::test]
 async fn a_dead_letter_is_replayed_under_the_same_task() {
     let kit = Kit::new().await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use posthaste::embedded;
+use proto::{Endpoint, EndpointStatus, TaskState};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use testing::{Database, Wire};
@@ -206,4 +207,37 @@ async fn pushing_stops_at_the_bound_while_results_cannot_be_written() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!((ids.len(), receiver.count("/")), (300, 300));
+}
+
+/// What an answer means for the endpoint is not forgotten either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_says_gone_meanwhile_is_disabled_later() {
+    let (_database, wire, home) = wired().await;
+    let receiver = Receiver::start().await;
+    let (_node, api) = (home.start(&[]).await, home.api());
+    let gate = Gate::closed();
+    let holding = gate.clone();
+    receiver.answer("/", move |_| Reply::status(410).through(&holding));
+    api.make_queue("q").await;
+    let endpoint = api
+        .make_endpoint("q", &receiver.url("/"), json!({ "max_in_flight": 1 }))
+        .await;
+    let first = api.enqueue("q", json!({ "payload": 1 })).await;
+    let second = api.enqueue("q", json!({ "payload": 2 })).await;
+    receiver.until("/", 1).await;
+    wire.cut();
+    gate.open();
+    tokio::time::sleep(AWAY).await;
+    wire.mend();
+    eventually("it is disabled", async || {
+        let read = api
+            .send(Method::GET, &format!("/v1/endpoints/{}", endpoint.id), &[], "")
+            .await;
+        let answer = read.ok().filter(|answer| answer.status == 200)?;
+        (answer.json::<Endpoint>().status == EndpointStatus::Disabled).then_some(())
+    })
+    .await;
+    api.until_task(first, TaskState::Dead).await;
+    assert_eq!(api.task(second).await.state, TaskState::Pending);
+    assert_eq!(receiver.count("/"), 1, "nothing more is sent");
 }
