@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 use rand::{SeedableRng, rngs::StdRng};
 use sqlx::{
-    ConnectOptions, PgPool,
+    ConnectOptions,
     migrate::MigrateError,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
@@ -22,6 +22,7 @@ use crate::{
     delivery::Door,
     error::{Error, Result},
     id::{self, Mint},
+    pool::Pool,
     rollup::Rollups,
     settings::Settings,
     vault::Vault,
@@ -38,6 +39,9 @@ pub struct Config {
     pub max_connections: u32,
     /// How long a statement waits for a connection before the answer is 503: long enough for a burst, short enough for a caller.
     pub acquire_timeout: Duration,
+    /// How long a statement may take before its connection is given up as dead: longer than any takes on a healthy server, however busy,
+    /// and shorter than the 30 s of a request.
+    pub statement_timeout: Duration,
     /// The delivery settings that hold where neither endpoint nor queue says otherwise.
     pub defaults: Settings,
     /// How long an idempotency key is remembered.
@@ -52,6 +56,7 @@ impl Config {
             listen_url: None,
             max_connections: 24,
             acquire_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(20),
             defaults: Settings::default(),
             idempotency_window: Duration::from_hours(24),
         }
@@ -66,9 +71,9 @@ pub struct Queue {
 
 pub(crate) struct Inner {
     /// For the API: reads and management.
-    pub(crate) pool: PgPool,
+    pub(crate) pool: Pool,
     /// For group commits, lanes and leases: a slow list never takes their connections.
-    pub(crate) hot: PgPool,
+    pub(crate) hot: Pool,
     pub(crate) listen: PgConnectOptions,
     pub(crate) config: Config,
     pub(crate) vault: Vault,
@@ -102,8 +107,7 @@ impl Queue {
                 // A dead connection shows itself in the statement; asking first costs a round trip each time.
                 .test_before_acquire(false)
         };
-        let hot = pool(hot_share)
-            .after_connect(|connection, _| {
+        let hot = pool(hot_share).after_connect(|connection, _| {
                 Box::pin(async move {
                     // Hot statements touch rows by key, always. Planned while a table is small, or with stale statistics, they
                     // would scan it whole, and a cached plan keeps doing so when it has grown (measured: 1.5 ms a row).
@@ -116,13 +120,12 @@ impl Queue {
                     .await
                     .map(drop)
                 })
-            })
-            .connect_lazy_with(options.clone());
-        let pool = pool(config.max_connections.saturating_sub(hot_share).max(2))
-            .connect_with(options)
-            .await?;
+            });
+        let hot = Pool::new(hot, options.clone(), config.statement_timeout);
+        let rest = pool(config.max_connections.saturating_sub(hot_share).max(2));
+        let pool = Pool::new(rest, options, config.statement_timeout);
         check_version(&pool).await?;
-        MIGRATIONS.run(&pool).await.map_err(migration_error)?;
+        MIGRATIONS.run(pool.unhurried()).await.map_err(migration_error)?;
         #[expect(
             clippy::disallowed_methods,
             reason = "the edge: ids and secrets are drawn from this one generator"
@@ -233,7 +236,7 @@ fn connect_options(url: &str, field: &str) -> Result<PgConnectOptions> {
         .log_slow_statements(LevelFilter::Warn, Duration::from_secs(1)))
 }
 
-async fn check_version(pool: &PgPool) -> Result<()> {
+async fn check_version(pool: &Pool) -> Result<()> {
     let row = sqlx::query!(
         r#"-- version
         SELECT current_setting('server_version_num')::int AS "number!", current_setting('server_version') AS "text!""#

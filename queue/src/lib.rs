@@ -31,6 +31,7 @@ pub mod load;
 pub mod outcome;
 pub mod ownership;
 pub mod partition;
+mod pool;
 pub mod purge;
 pub mod queues;
 pub mod replay;

@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use sqlx::{postgres::PgListener, postgres::PgPoolOptions};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{change, db::Queue, error::Result};
+use crate::{
+    change,
+    db::Queue,
+    error::{Error, Result},
+};
 
 /// The channel on which nodes hear of deliveries that another node committed for their shards.
 pub(crate) const WORK: &str = "posthaste_work";
@@ -73,7 +77,12 @@ impl Queue {
             if missed && hints.try_send(Hint::Anything).is_ok() {
                 missed = false;
             }
-            let Some(notice) = listener.try_recv().await? else {
+            let quiet = self.inner.config.statement_timeout / 2;
+            let Ok(heard) = timeout(quiet, listener.try_recv()).await else {
+                self.prove(&mut listener).await?;
+                continue;
+            };
+            let Some(notice) = heard? else {
                 missed = true;
                 continue;
             };
@@ -92,6 +101,15 @@ impl Queue {
                 }
             };
             missed |= hints.try_send(hint).is_err();
+        }
+    }
+
+    /// Asks whether the connection still leads to the server: a dead one is as quiet as one on which nothing is said.
+    async fn prove(&self, listener: &mut PgListener) -> Result<()> {
+        let asked = sqlx::query!("-- ping\nSELECT 1 AS one").fetch_one(listener);
+        match timeout(self.inner.config.statement_timeout, asked).await {
+            Ok(answer) => Ok(answer.map(drop)?),
+            Err(_) => Err(Error::Unavailable("it does not answer".into())),
         }
     }
 
