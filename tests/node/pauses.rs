@@ -23,12 +23,11 @@ const A_WHILE: Duration = Duration::from_millis(700);
 async fn a_paused_queue_and_a_paused_endpoint_keep_their_tasks() {
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (mut node, api, endpoint) = one_endpoint(&home, &receiver, json!({})).await;
-    let mut arrived = 0;
     let (queue, endpoint) = (
         "/v1/queues/q".to_owned(),
         format!("/v1/endpoints/{}", endpoint.id),
     );
-    for paused in [queue, endpoint] {
+    for (arrived, paused) in [queue, endpoint].into_iter().enumerate() {
         let _: Value = api.act(&format!("{paused}/pause")).await;
         let task = api.enqueue("q", json!({ "payload": 1 })).await;
         tokio::time::sleep(A_WHILE).await;
@@ -43,7 +42,6 @@ async fn a_paused_queue_and_a_paused_endpoint_keep_their_tasks() {
         );
         let _: Value = api.act(&format!("{paused}/resume")).await;
         api.until_task(task, TaskState::Delivered).await;
-        arrived += 1;
     }
     drop(node);
 }
@@ -133,9 +131,9 @@ async fn a_task_that_has_expired_is_not_sent() {
     let (_node, api, endpoint) = one_endpoint(&home, &receiver, json!({})).await;
     api.switch(&endpoint, "pause").await;
     let kept = api.enqueue("q", json!({ "payload": "kept" })).await;
-    let expires = api.task(kept).await.created_at + Duration::from_secs(3);
+    let end = api.task(kept).await.created_at + Duration::from_secs(3);
     let expired = api
-        .enqueue("q", json!({ "payload": "stale", "expires_at": expires }))
+        .enqueue("q", json!({ "payload": "stale", "expires_at": end }))
         .await;
     tokio::time::sleep(Duration::from_millis(3_100)).await;
     api.switch(&endpoint, "resume").await;

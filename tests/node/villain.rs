@@ -189,7 +189,7 @@ async fn serve(
             Deed::Garbage => {
                 stream
                     .write_all(b"SMTP 220 mail.example.org ready\r\n\r\n")
-                    .await?
+                    .await?;
             }
             Deed::GarbageBody => {
                 stream

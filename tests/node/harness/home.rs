@@ -32,30 +32,29 @@ const SECRETS_KEY: &str = "secrets.key=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdH
 impl Home {
     /// Each node starts a PostgreSQL of its own.
     pub(crate) fn embedded() -> Self {
-        Self::new(None)
+        Self::new(None, None)
     }
 
     /// All nodes use a database on the test server.
     pub(crate) async fn external() -> Self {
         let database = Database::create().await;
-        let mut home = Self::new(Some(database.url().to_owned()));
-        home._database = Some(database);
-        home
+        let url = database.url().to_owned();
+        Self::new(Some(url), Some(database))
     }
 
     /// All nodes use the database at `url`.
     pub(crate) fn at(url: &str) -> Self {
-        Self::new(Some(url.to_owned()))
+        Self::new(Some(url.to_owned()), None)
     }
 
-    fn new(database_url: Option<String>) -> Self {
+    fn new(database_url: Option<String>, database: Option<Database>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // Run by root, PostgreSQL is another user, who must be able to come here.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).expect("a folder of ours");
         Self {
             folder,
             database_url,
-            _database: None,
+            _database: database,
             key: Mutex::new(None),
             api: Api::new(),
         }

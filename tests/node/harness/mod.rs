@@ -22,7 +22,7 @@ pub(crate) use self::{
 };
 
 /// Patience for what should take a moment, on a machine that is busy with other tests.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often to look whether something has happened.
 const LOOK: Duration = Duration::from_millis(10);
