@@ -12,7 +12,7 @@ pub struct Config {
     /// Requests in flight on this node at once, their unwritten results included: bounds sockets, and the memory that
     /// results take while the database is away.
     pub max_in_flight: usize,
-    /// Deliveries that one lane holds ready: enough to bridge the reading of the next page at full speed.
+    /// Deliveries that one lane holds ready: a full batch goes from its commit straight to the lane, and is not read again.
     pub lane_deliveries: usize,
     /// Bytes that one lane holds ready, so that large payloads of one endpoint do not crowd out the others.
     pub lane_bytes: usize,
@@ -35,8 +35,8 @@ impl Default for Config {
         Self {
             push: push::Config::default(),
             max_in_flight: 4_096,
-            lane_deliveries: 2_000,
-            lane_bytes: 4 << 20,
+            lane_deliveries: 10_000,
+            lane_bytes: 8 << 20,
             buffer_bytes: 64 << 20,
             lease_ttl: Duration::from_secs(10),
             lease_renew: Duration::from_secs(3),
@@ -55,6 +55,9 @@ pub(crate) const RESULT_BYTES: usize = 4 << 20;
 pub(crate) const RESULT_PAUSE: Duration = Duration::from_millis(5);
 /// How many results are written without gathering more.
 pub(crate) const RESULTS_AT_ONCE: usize = 256;
+
+/// Deliveries of one page and lane: enough to bridge the reading of the next at full speed.
+pub(crate) const PAGE: usize = 2_000;
 
 /// Pages read at once, and lanes of one page: ten thousand lanes are served in some hundred statements.
 pub(crate) const PAGERS: usize = 2;

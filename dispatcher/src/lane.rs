@@ -16,6 +16,8 @@ use queue::{
     load::{Cursor, Due, PRIORITIES, TEST_PRIORITY},
 };
 
+use crate::config::PAGE;
+
 /// How much waiting a step of priority is worth. So the lowest priority waits at most 9 times as long more than the highest.
 const STEP: Duration = Duration::from_secs(30);
 
@@ -279,7 +281,7 @@ impl Lane {
         } else {
             0
         };
-        let rows = u32::try_from(room + known).unwrap_or(u32::MAX).max(1);
+        let rows = u32::try_from(room.min(PAGE) + known).unwrap_or(u32::MAX).max(1);
         Some(Want {
             cursor,
             rows,

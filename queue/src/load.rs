@@ -145,8 +145,11 @@ impl Queue {
             r#"-- load
             SELECT id, queue_id, type AS kind, content_type, payload,
                 headers AS "headers: Json<std::collections::BTreeMap<String, String>>", retry AS "retry: Json<proto::RetryPolicy>"
-            FROM tasks WHERE id = ANY($1)"#,
-            &ids
+            -- the bounds leave out the other days' partitions, each of which would be probed for every id
+            FROM tasks WHERE id = ANY($1) AND id BETWEEN $2 AND $3"#,
+            &ids,
+            ids.first(),
+            ids.last()
         )
         .fetch_all(&self.inner.hot)
         .await?;
