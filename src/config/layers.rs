@@ -22,8 +22,13 @@ pub(super) struct Given {
 pub(super) const FILE: &str = "posthaste.toml";
 /// The variable that names another file.
 const FILE_VARIABLE: &str = "POSTHASTE_CONFIG";
-/// Variables of ours that are no settings of the server: the file, and the key with which client commands call.
-const OTHER_VARIABLES: [&str; 2] = [FILE_VARIABLE, "POSTHASTE_KEY"];
+/// Variables of ours that are no settings of the server: the file, what client commands call with, and what tests use.
+const OTHER_VARIABLES: [&str; 4] = [
+    FILE_VARIABLE,
+    "POSTHASTE_KEY",
+    "POSTHASTE_URL",
+    "POSTHASTE_TEST_DATABASE_URL",
+];
 /// The name that platforms give to the database they provide; `POSTHASTE_DATABASE_URL` is more special and wins.
 const DATABASE_VARIABLE: &str = "DATABASE_URL";
 
