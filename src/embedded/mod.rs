@@ -30,6 +30,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use tokio::task::JoinHandle;
@@ -72,7 +73,7 @@ pub async fn start(options: &Options) -> Result<Server> {
     create(&options.data_dir)?;
     let data_dir = fs::canonicalize(&options.data_dir)
         .with_context(|| format!("the data folder {} cannot be used", options.data_dir.display()))?;
-    let lock = lock(&data_dir)?;
+    let lock = lock(&data_dir).await?;
     let account = Account::for_cluster(&data_dir)?;
     let major = Cluster::major(&data_dir)?;
     let binaries = find(options, &data_dir, &account, major).await?;
@@ -150,8 +151,12 @@ fn create(data_dir: &Path) -> Result<()> {
         })
 }
 
+/// How long a taken folder is asked for again. A process that was killed while it started a program has left a copy of itself that
+/// holds the lock until it has become that program: for an instant, longer on a busy machine.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Takes the folder for this process. The system gives the lock back whenever and however the process ends.
-fn lock(data_dir: &Path) -> Result<File> {
+async fn lock(data_dir: &Path) -> Result<File> {
     let path = data_dir.join("lock");
     let mut file = File::options()
         .read(true)
@@ -160,7 +165,13 @@ fn lock(data_dir: &Path) -> Result<File> {
         .truncate(false)
         .open(&path)
         .with_context(|| format!("the lock file {} cannot be opened", path.display()))?;
-    match file.try_lock() {
+    let until = Instant::now() + LOCK_PATIENCE;
+    let mut locked = file.try_lock();
+    while matches!(locked, Err(TryLockError::WouldBlock)) && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut owner = String::new();
