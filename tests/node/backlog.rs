@@ -63,18 +63,12 @@ async fn fifty_thousand_tasks_wait_and_then_arrive_once_each() {
         most = most.max(node.memory() >> 20);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    println!(
-        "{TASKS} in {:?}; beside them {others}, each within {slowest:?}; {most} MiB",
-        begun.elapsed()
-    );
-    // Behind the backlog each would have waited for all of it.
+    let whole = begun.elapsed();
+    println!("{TASKS} in {whole:?}; beside them {others}, each within {slowest:?}; {most} MiB");
+    // Behind the backlog the first would have waited for all of it.
     assert!(
-        slowest < Duration::from_secs(5),
-        "the other endpoint waited {slowest:?}"
-    );
-    assert!(
-        others >= 3,
-        "there was time for {others} beside {TASKS}: that is no backlog"
+        slowest * 3 < whole,
+        "the other endpoint waited {slowest:?} of {whole:?}"
     );
     assert!(most < 300, "{most} MiB");
     let arrived: HashSet<_> = receiver

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::Method;
+use proto::Enqueued;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
@@ -34,9 +36,18 @@ async fn make_endpoints(api: &Api, receiver: &Receiver) {
 
 /// Enqueues a task to an endpoint that has no others, and waits for it: the node pushes.
 async fn probe(api: &Api, receiver: &Receiver) {
-    let id = api.enqueue("probe", json!({ "payload": "probe" })).await;
+    let task = eventually("the probe is accepted", async || {
+        let task = json!({ "payload": "probe" });
+        let answer = api
+            .send_json(Method::POST, "/v1/queues/probe/tasks", &task)
+            .await
+            .ok()?;
+        // Its connections to a PostgreSQL that was just started are being made.
+        (answer.status == 202).then(|| answer.json::<Enqueued>().id)
+    })
+    .await;
     until("the probe arrived", || {
-        receiver.at("/probe").iter().any(|arrival| arrival.id == id)
+        receiver.at("/probe").iter().any(|arrival| arrival.id == task)
     })
     .await;
 }

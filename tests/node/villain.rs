@@ -30,7 +30,7 @@ pub(crate) enum Deed {
     EndlessHead,
     /// Sends a body without end.
     EndlessBody,
-    /// Sends 64 KiB that say they are gzip, and would be 64 MiB.
+    /// Sends a MiB of gzip that would be a thousand.
     Bomb,
     /// Redirects.
     Redirects,
@@ -90,10 +90,11 @@ impl Drop for Villain {
     }
 }
 
+/// A MiB of zeros, a thousand times: gzip files follow each other in one (RFC 1952, section 2.2).
 fn bomb() -> Vec<u8> {
     let mut encoder = GzEncoder::new(vec![], Compression::best());
-    io::copy(&mut io::Read::take(io::repeat(0), 64 << 20), &mut encoder).expect("memory");
-    encoder.finish().expect("memory")
+    io::copy(&mut io::Read::take(io::repeat(0), 1 << 20), &mut encoder).expect("memory");
+    encoder.finish().expect("memory").repeat(1_000)
 }
 
 /// Reads one request; whether there was one.

@@ -149,7 +149,7 @@ fn end_postgres(data_dir: &Path) {
     let mut signal = Signal::QUIT;
     while let Some(pid) = running_postgres(data_dir).and_then(Pid::from_raw) {
         let _ = kill_process(pid, signal);
-        if begun.elapsed() > PATIENCE / 4 {
+        if begun.elapsed() > PATIENCE / 6 {
             signal = Signal::KILL;
         }
         thread::sleep(LOOK * 5);
