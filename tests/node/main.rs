@@ -4,9 +4,11 @@
 //! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `pauses`: what is not delivered, or not yet.
+//!   `changes`: what is changed meanwhile.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
 mod backlog;
+mod changes;
 mod cluster;
 mod crash;
 mod harness;

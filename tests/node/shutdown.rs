@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::harness::{Api, Gate, Home, Node, Receiver, Reply, eventually};
+use crate::harness::{Account, Api, Gate, Home, Load, Node, Receiver, Reply, eventually, until};
 
 /// As long as a lease can be: nobody gets a shard in these tests because one has run out.
 const LEASE: [&str; 2] = ["dispatcher.lease_ttl=10m", "dispatcher.lease_renew=500ms"];
@@ -85,6 +85,28 @@ async fn the_first_signal_hands_over_what_waits() {
     gate.open();
     assert_eq!(node.ended().await.code(), Some(0));
     all_arrive_once(other.api(), &receiver, &tasks).await;
+}
+
+/// Unlike one that is killed, a node that is told to stop leaves nothing to be done twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn restarts_under_load_lose_and_repeat_nothing() {
+    let (home, receiver) = (Home::embedded(), Receiver::start().await);
+    let (mut node, api) = (home.start(&LEASE).await, home.api());
+    receiver.answer("/", |_| Reply::status(200).after(Duration::from_millis(20)));
+    api.make_queue("q").await;
+    api.make_endpoint("q", &receiver.url("/"), json!({})).await;
+    let load = Load::start(&api, "q", 3, 1);
+    for _ in 0..3 {
+        let accepted = load.accepted();
+        until("tasks are accepted", || load.accepted() > accepted + 50).await;
+        node.signal(Signal::TERM);
+        assert_eq!(node.ended().await.code(), Some(0));
+        node = home.start(&LEASE).await;
+    }
+    let sent = load.stop().await;
+    let account = Account::settle(&receiver, &["/"], &sent.accepted).await;
+    assert_eq!(account.repeated(), 0);
+    drop(node);
 }
 
 #[tokio::test]
