@@ -167,7 +167,7 @@ async fn ended(api: &Api, tasks: &str) -> bool {
 /// All of them at once, each with more to do than it can, beside one endpoint that is as it should be.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_else_suffers_and_memory_stays_flat() {
-    const TASKS: usize = 128;
+    const TASKS: usize = 96;
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (node, api) = (home.start(&[]).await, home.api());
     api.make_queue("good").await;
