@@ -10,7 +10,7 @@ use serde::Serialize;
 use url::Url;
 use uuid::Uuid;
 
-use super::wire::{Answer, Connection, Site};
+use super::wire::{Answer, Client, Site};
 
 /// How long a call may take: deleting a queue with a long history is the slowest of them.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -104,7 +104,7 @@ impl Api {
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer> {
         let what = format!("{method} {path}");
         let shot = self.site.shot(method, path, "application/json")?;
-        let answer = Connection::open(&self.site)
+        let answer = Client::open(&self.site)
             .await?
             .send(&shot, body, PATIENCE)
             .await;

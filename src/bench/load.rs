@@ -27,7 +27,7 @@ use super::{
     clock::{Clock, Moment},
     figure::float,
     latency,
-    wire::{Answer, Connection, Shot, Site},
+    wire::{Answer, Client, Shot, Site},
 };
 
 /// The longest that a connection heeds a `Retry-After`: this is a benchmark, it wants to go on.
@@ -99,7 +99,7 @@ pub(super) struct Run {
 }
 
 impl Load {
-    /// Opens the connections, then posts at this pace. An answer that can only mean a mistake (4xx, 500) ends it with an error.
+    /// Posts at this pace. An answer that can only mean a mistake (4xx, 500) ends it with an error.
     pub(super) async fn run(self, pace: Pace, clock: Clock) -> Result<Run> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -115,16 +115,13 @@ impl Load {
     }
 
     async fn post(self, pace: Pace, clock: Clock) -> Result<Run> {
-        let mut connections = Vec::new();
-        for _ in 0..self.connections {
-            connections.push(Connection::open(&self.site).await?);
-        }
+        let client = Client::open(&self.site).await?;
         let load = Arc::new(self);
         let turns = Arc::new(Turns::start(pace, clock)?);
         let mut run = Run::new(clock.now());
         let mut workers = JoinSet::new();
-        for connection in connections {
-            workers.spawn(work(Arc::clone(&load), connection, Arc::clone(&turns), clock));
+        for _ in 0..load.connections {
+            workers.spawn(work(Arc::clone(&load), client.clone(), Arc::clone(&turns), clock));
         }
         while let Some(part) = workers.join_next().await {
             run.add(part.context("a load connection died")??);
@@ -134,14 +131,13 @@ impl Load {
     }
 }
 
-async fn work(load: Arc<Load>, mut connection: Connection, turns: Arc<Turns>, clock: Clock) -> Result<Run> {
+async fn work(load: Arc<Load>, client: Client, turns: Arc<Turns>, clock: Clock) -> Result<Run> {
     let mut run = Run::new(clock.now());
     let mut bodies = load.bodies.iter().cycle();
     while let Some(due) = turns.next(clock).await {
         let body = bodies.next().context("a load without bodies")?.clone();
-        let Ok(answer) = connection.send(&load.shot, body, load.patience).await else {
+        let Ok(answer) = client.send(&load.shot, body, load.patience).await else {
             run.unanswered += 1;
-            connection = Connection::open(&load.site).await?;
             continue;
         };
         let answered = clock.now();
