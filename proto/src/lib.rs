@@ -9,6 +9,7 @@ mod attempts;
 mod dead_letters;
 mod duration;
 mod endpoints;
+mod events;
 mod null;
 mod object;
 mod page;
@@ -26,6 +27,7 @@ pub use endpoints::{
     TestSend,
 };
 pub use page::{Count, Page};
+pub use events::{Event, EventKind, EventMessage, Missed, MissedKind};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};
 pub use settings::{DeliverySettings, RetryPolicy};
