@@ -11,6 +11,7 @@ use axum::{
 use parking_lot::Mutex;
 
 use crate::{
+    caller::Caller,
     problem::{Kind, Refusal},
     state::Gateway,
 };
@@ -37,22 +38,32 @@ impl KeyLooks {
     }
 }
 
-/// Lets through who has a valid key.
-pub(crate) async fn require_key(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+/// Lets through who has a valid key, and puts the [`Caller`] into the request's extensions.
+pub(crate) async fn require_caller(
+    State(gateway): State<Gateway>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     match authenticate(&gateway, request.headers()).await {
-        Ok(()) => next.run(request).await,
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Err(refusal) => refusal.into_response(),
     }
 }
 
-async fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<(), Refusal> {
+/// Who asks, by the headers (of HTTP, or the metadata of a call).
+pub(crate) async fn authenticate(gateway: &Gateway, headers: &HeaderMap) -> Result<Caller, Refusal> {
     let key = bearer(headers)?;
     // Known keys are in memory: a hash and a look-up.
-    if gateway.queue().authenticate(key, false).await?.is_some() {
-        return Ok(());
+    if let Some(known) = gateway.queue().authenticate(key, false).await? {
+        return Ok(Caller::Key(known));
     }
-    if gateway.key_looks().take(Instant::now()) && gateway.queue().authenticate(key, true).await?.is_some() {
-        return Ok(());
+    if gateway.key_looks().take(Instant::now())
+        && let Some(new) = gateway.queue().authenticate(key, true).await?
+    {
+        return Ok(Caller::Key(new));
     }
     Err(Refusal::new(
         Kind::Unauthorized,

@@ -28,16 +28,17 @@ pub(crate) struct List<'a> {
 }
 
 impl Paging {
+    /// What was asked for in whatever form; `limit` is cut to what a page may have.
+    pub(crate) fn new(limit: Option<usize>, token: Option<String>, gateway: &Gateway) -> Self {
+        let config = gateway.config();
+        let limit = limit.unwrap_or(config.page_default).clamp(1, config.page_max);
+        Self { limit, token }
+    }
+
     /// Takes `limit` and `page` from the query.
     pub(crate) fn take(query: &mut Query<'_>, gateway: &Gateway) -> Self {
-        let config = gateway.config();
-        let limit = query
-            .count("limit", config.page_max)
-            .unwrap_or(config.page_default);
-        Self {
-            limit,
-            token: query.text("page"),
-        }
+        let limit = query.count("limit", gateway.config().page_max);
+        Self::new(limit, query.text("page"), gateway)
     }
 
     /// The list, and the position after which its next page begins: `None` at the first.

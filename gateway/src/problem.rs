@@ -26,6 +26,8 @@ pub(crate) enum Kind {
     Invalid,
     /// No key, or one that is not valid.
     Unauthorized,
+    /// A valid key or token that does not allow it.
+    Forbidden,
     /// There is no such thing.
     NotFound,
     /// There is no such action on it.
@@ -56,6 +58,7 @@ impl Kind {
                 "unauthorized",
                 "A valid API key is needed",
             ),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden", "The key does not allow it"),
             Self::NotFound => (StatusCode::NOT_FOUND, "not-found", "There is no such thing"),
             Self::MethodNotAllowed => (
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -87,11 +87,6 @@ impl<'a> Query<'a> {
         count
     }
 
-    /// Notes a problem unless `fine`.
-    pub(crate) fn require(&mut self, fine: bool, name: &'static str, detail: &str) {
-        self.problems.require(fine, name, detail);
-    }
-
     /// An error if anything was wrong, or given that nobody took.
     pub(crate) fn finish(self) -> Result<(), Refusal> {
         let Self {

@@ -10,6 +10,7 @@ mod dead_letters;
 mod duration;
 mod endpoints;
 mod events;
+mod keys;
 mod null;
 mod object;
 mod page;
@@ -26,8 +27,9 @@ pub use endpoints::{
     Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, NewSecret, RevealedSecret, Secret, TestResult,
     TestSend,
 };
-pub use page::{Count, Page};
 pub use events::{Event, EventKind, EventMessage, Missed, MissedKind};
+pub use keys::Scope;
+pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};
 pub use settings::{DeliverySettings, RetryPolicy};

@@ -17,10 +17,13 @@ use tokio::sync::watch;
 use crate::{
     db::Queue,
     endpoint::Endpoint,
+    endpoints::no_endpoint,
     error::{Error, Result},
     glob,
     id::{EndpointId, QueueId},
-    keys::KeyHash,
+    keys::{KeyEntry, KeyHash},
+    queues::no_queue,
+    rights::Rights,
     settings,
     signature::{Secret, Signer},
 };
@@ -36,7 +39,7 @@ pub struct Snapshot {
     pub queue_names: HashMap<QueueId, Arc<str>>,
     /// Endpoints by id, none that are deleted.
     pub endpoints: HashMap<EndpointId, Arc<Endpoint>>,
-    pub(crate) keys: HashMap<KeyHash, uuid::Uuid>,
+    pub(crate) keys: HashMap<KeyHash, Arc<KeyEntry>>,
 }
 
 /// A queue as the node knows it.
@@ -116,11 +119,16 @@ impl Queue {
         }
         self.refresh_catalog().await?;
         let snapshot = self.inner.catalog.snapshot();
-        snapshot
-            .queues
-            .get(name)
-            .cloned()
-            .ok_or_else(|| Error::NotFound(format!("queue {name:?}")))
+        snapshot.queues.get(name).cloned().ok_or_else(|| no_queue(name))
+    }
+
+    /// The name of the queue of this id, also of a deleted one. Looks into the database once in the same way.
+    pub async fn find_queue_name(&self, id: QueueId) -> Result<Option<Arc<str>>> {
+        if let Some(name) = self.inner.catalog.snapshot().queue_names.get(&id) {
+            return Ok(Some(name.clone()));
+        }
+        self.refresh_catalog().await?;
+        Ok(self.inner.catalog.snapshot().queue_names.get(&id).cloned())
     }
 
     /// The endpoint of this id, in the same way.
@@ -134,7 +142,7 @@ impl Queue {
             .endpoints
             .get(&id)
             .cloned()
-            .ok_or_else(|| Error::NotFound(format!("endpoint {id}")))
+            .ok_or_else(|| no_endpoint(id))
     }
 
     /// Reads what is newer than what this node knows. One small statement when nothing is.
@@ -266,7 +274,7 @@ impl Queue {
 
     async fn read_keys(&self, next: &mut Snapshot, known: i64) -> Result<()> {
         let rows = sqlx::query!(
-            "-- catalog: changed keys\nSELECT id, hash, revoked_at FROM api_keys WHERE changed > $1",
+            "-- catalog: changed keys\nSELECT id, name, hash, revoked_at FROM api_keys WHERE changed > $1",
             known
         )
         .fetch_all(&self.inner.pool)
@@ -277,7 +285,12 @@ impl Queue {
             if row.revoked_at.is_some() {
                 next.keys.remove(&hash);
             } else {
-                next.keys.insert(hash, row.id);
+                let entry = KeyEntry {
+                    id: row.id,
+                    name: row.name,
+                    rights: Rights::all(),
+                };
+                next.keys.insert(hash, Arc::new(entry));
             }
         }
         Ok(())

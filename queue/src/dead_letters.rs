@@ -9,12 +9,15 @@ use crate::{
     glob,
     id::{DeliveryId, EndpointId, QueueId},
     outcome::FailureKind,
+    queues::no_queue,
+    rights::Reach,
 };
 
 /// A filter whose names are ids and whose globs are patterns.
 #[derive(Debug, Clone)]
 pub(crate) struct Filter {
-    pub(crate) queue: Option<QueueId>,
+    /// `None`: of whatever queue.
+    pub(crate) queues: Option<Vec<QueueId>>,
     pub(crate) endpoint: Option<EndpointId>,
     pub(crate) kind: Option<String>,
     pub(crate) status: Option<i16>,
@@ -24,8 +27,13 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    /// Checks a caller's filter. Without an end of its own it ends now: what dies while an action runs is not part of it.
-    pub(crate) async fn resolve(queue: &Queue, filter: DeadLetterFilter, now: DateTime<Utc>) -> Result<Self> {
+    /// Checks a caller's filter, and narrows it to what lies within `reach`. Without an end of its own it ends now: what dies while an action runs is not part of it.
+    pub(crate) async fn resolve(
+        queue: &Queue,
+        reach: &Reach,
+        filter: DeadLetterFilter,
+        now: DateTime<Utc>,
+    ) -> Result<Self> {
         let mut problems = Problems::default();
         problems.require(
             filter.kind.as_deref().is_none_or(glob::is_valid),
@@ -45,12 +53,13 @@ impl Filter {
             "an HTTP status",
         );
         problems.finish()?;
-        let queue_id = match &filter.queue {
-            Some(name) => Some(queue.find_queue(name).await?.id),
-            None => None,
+        let queues = match &filter.queue {
+            Some(name) if !reach.covers(name) => return Err(no_queue(name)),
+            Some(name) => Some(vec![queue.find_queue(name).await?.id]),
+            None => reach.ids(&queue.catalog().snapshot()),
         };
         Ok(Self {
-            queue: queue_id,
+            queues,
             endpoint: filter.endpoint,
             kind: filter.kind.as_deref().map(glob::to_like),
             status: filter.status.and_then(|status| i16::try_from(status).ok()),
@@ -92,37 +101,70 @@ impl Row {
 }
 
 impl Queue {
-    /// Lists dead letters, newest first, those after `after` (its time and id), at most `limit`.
+    /// Lists the dead letters within `reach` that a filter means, newest first, those after `after` (its time and id), at most `limit`.
     pub async fn list_dead_letters(
         &self,
+        reach: &Reach,
         filter: DeadLetterFilter,
         after: Option<(DateTime<Utc>, DeliveryId)>,
         limit: i64,
         now: DateTime<Utc>,
     ) -> Result<Vec<DeadLetter>> {
-        let filter = Filter::resolve(self, filter, now).await?;
+        let filter = Filter::resolve(self, reach, filter, now).await?;
         let (before, before_id) = after.unwrap_or((filter.until, DeliveryId::nil()));
-        let rows = sqlx::query_as!(
-            Row,
-            "-- list dead letters
-            SELECT id, task_id, queue_id, endpoint_id, type AS kind, attempts, reason, status, failure, died_at FROM dead_letters
-            WHERE ($1::uuid IS NULL OR queue_id = $1) AND ($2::uuid IS NULL OR endpoint_id = $2) AND ($3::text IS NULL OR type LIKE $3)
-                AND ($4::smallint IS NULL OR status = $4) AND ($5::text IS NULL OR failure = $5)
-                AND died_at >= $6 AND died_at < $7 AND (died_at, id) < ($8, $9)
-            ORDER BY died_at DESC, id DESC LIMIT $10",
-            filter.queue,
-            filter.endpoint,
-            filter.kind,
-            filter.status,
-            filter.failure,
-            filter.since,
-            filter.until,
-            before,
-            before_id,
-            limit
-        )
-        .fetch_all(&self.inner.pool)
-        .await?;
+        let rows = match &filter.queues {
+            None => {
+                sqlx::query_as!(
+                    Row,
+                    "-- list dead letters
+                    SELECT id, task_id, queue_id, endpoint_id, type AS kind, attempts, reason, status, failure, died_at FROM dead_letters
+                    WHERE ($1::uuid IS NULL OR endpoint_id = $1) AND ($2::text IS NULL OR type LIKE $2)
+                        AND ($3::smallint IS NULL OR status = $3) AND ($4::text IS NULL OR failure = $4)
+                        AND died_at >= $5 AND died_at < $6 AND (died_at, id) < ($7, $8)
+                    ORDER BY died_at DESC, id DESC LIMIT $9",
+                    filter.endpoint,
+                    filter.kind,
+                    filter.status,
+                    filter.failure,
+                    filter.since,
+                    filter.until,
+                    before,
+                    before_id,
+                    limit
+                )
+                .fetch_all(&self.inner.pool)
+                .await?
+            }
+            Some(queues) => {
+                sqlx::query_as!(
+                    Row,
+                    r#"-- list dead letters of queues
+                    SELECT l.id AS "id!", task_id AS "task_id!", queue_id AS "queue_id!", endpoint_id AS "endpoint_id!", type AS "kind!",
+                        attempts AS "attempts!", reason AS "reason!", status, failure, died_at AS "died_at!"
+                    -- each queue by its index: what others have between is not read
+                    FROM unnest($10::uuid[]) AS q (id) CROSS JOIN LATERAL (
+                        SELECT * FROM dead_letters
+                        WHERE queue_id = q.id AND ($1::uuid IS NULL OR endpoint_id = $1) AND ($2::text IS NULL OR type LIKE $2)
+                            AND ($3::smallint IS NULL OR status = $3) AND ($4::text IS NULL OR failure = $4)
+                            AND died_at >= $5 AND died_at < $6 AND (died_at, id) < ($7, $8)
+                        ORDER BY died_at DESC, id DESC LIMIT $9
+                    ) AS l
+                    ORDER BY l.died_at DESC, l.id DESC LIMIT $9"#,
+                    filter.endpoint,
+                    filter.kind,
+                    filter.status,
+                    filter.failure,
+                    filter.since,
+                    filter.until,
+                    before,
+                    before_id,
+                    limit,
+                    queues
+                )
+                .fetch_all(&self.inner.pool)
+                .await?
+            }
+        };
         Ok(rows.into_iter().map(|row| row.into_letter(self)).collect())
     }
 
@@ -137,27 +179,70 @@ impl Queue {
         .fetch_optional(&self.inner.pool)
         .await?;
         row.map(|row| row.into_letter(self))
-            .ok_or_else(|| Error::NotFound(format!("dead letter {id}")))
+            .ok_or_else(|| no_dead_letter(id))
+    }
+
+    /// The queue of a dead letter's task.
+    pub async fn queue_of_dead_letter(&self, id: DeliveryId) -> Result<QueueId> {
+        let queue = sqlx::query_scalar!(
+            "-- queue of dead letter\nSELECT queue_id FROM dead_letters WHERE id = $1",
+            id
+        )
+        .fetch_optional(&self.inner.pool)
+        .await?;
+        queue.ok_or_else(|| no_dead_letter(id))
     }
 
     /// The ids of the oldest dead letters that a filter means.
     pub(crate) async fn some_dead_letters(&self, filter: &Filter, limit: i64) -> Result<Vec<DeliveryId>> {
-        Ok(sqlx::query_scalar!(
-            "-- some dead letters
-            SELECT id FROM dead_letters
-            WHERE ($1::uuid IS NULL OR queue_id = $1) AND ($2::uuid IS NULL OR endpoint_id = $2) AND ($3::text IS NULL OR type LIKE $3)
-                AND ($4::smallint IS NULL OR status = $4) AND ($5::text IS NULL OR failure = $5) AND died_at >= $6 AND died_at < $7
-            ORDER BY died_at, id LIMIT $8",
-            filter.queue,
-            filter.endpoint,
-            filter.kind,
-            filter.status,
-            filter.failure,
-            filter.since,
-            filter.until,
-            limit
-        )
-        .fetch_all(&self.inner.pool)
-        .await?)
+        let ids = match &filter.queues {
+            None => {
+                sqlx::query_scalar!(
+                    "-- some dead letters
+                    SELECT id FROM dead_letters
+                    WHERE ($1::uuid IS NULL OR endpoint_id = $1) AND ($2::text IS NULL OR type LIKE $2)
+                        AND ($3::smallint IS NULL OR status = $3) AND ($4::text IS NULL OR failure = $4) AND died_at >= $5 AND died_at < $6
+                    ORDER BY died_at, id LIMIT $7",
+                    filter.endpoint,
+                    filter.kind,
+                    filter.status,
+                    filter.failure,
+                    filter.since,
+                    filter.until,
+                    limit
+                )
+                .fetch_all(&self.inner.pool)
+                .await?
+            }
+            Some(queues) => {
+                sqlx::query_scalar!(
+                    r#"-- some dead letters of queues
+                    SELECT l.id AS "id!" FROM unnest($8::uuid[]) AS q (id) CROSS JOIN LATERAL (
+                        SELECT id, died_at FROM dead_letters
+                        WHERE queue_id = q.id AND ($1::uuid IS NULL OR endpoint_id = $1) AND ($2::text IS NULL OR type LIKE $2)
+                            AND ($3::smallint IS NULL OR status = $3) AND ($4::text IS NULL OR failure = $4)
+                            AND died_at >= $5 AND died_at < $6
+                        ORDER BY died_at, id LIMIT $7
+                    ) AS l
+                    ORDER BY l.died_at, l.id LIMIT $7"#,
+                    filter.endpoint,
+                    filter.kind,
+                    filter.status,
+                    filter.failure,
+                    filter.since,
+                    filter.until,
+                    limit,
+                    queues
+                )
+                .fetch_all(&self.inner.pool)
+                .await?
+            }
+        };
+        Ok(ids)
     }
+}
+
+/// There is no dead letter of this id.
+pub fn no_dead_letter(id: DeliveryId) -> Error {
+    Error::NotFound(format!("dead letter {id}"))
 }

@@ -267,6 +267,7 @@ impl Queue {
     }
 }
 
-pub(crate) fn no_endpoint(id: EndpointId) -> Error {
+/// There is no endpoint of this id.
+pub fn no_endpoint(id: EndpointId) -> Error {
     Error::NotFound(format!("endpoint {id}"))
 }

@@ -1,15 +1,28 @@
 //! API keys: `ph_` and 256 random bits, kept only as a hash.
 
+use std::sync::Arc;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use rand::Rng;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{db::Queue, error::Result};
+use crate::{db::Queue, error::Result, rights::Rights};
 
 /// SHA-256 of a key.
 pub type KeyHash = [u8; 32];
+
+/// A key as the node knows it.
+#[derive(Debug, Clone)]
+pub struct KeyEntry {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// What it allows.
+    pub rights: Rights,
+}
 
 const PREFIX: &str = "ph_";
 
@@ -19,17 +32,17 @@ pub fn hash(key: &str) -> KeyHash {
 }
 
 impl Queue {
-    /// The id of the key with this text, if it is valid. A look into memory: keys are part of the catalog. One that is not known makes the
+    /// The key with this text, if it is valid. A look into memory: keys are part of the catalog. One that is not known makes the
     /// node look for news, at most as often as `may_refresh` says.
-    pub async fn authenticate(&self, key: &str, may_refresh: bool) -> Result<Option<Uuid>> {
+    pub async fn authenticate(&self, key: &str, may_refresh: bool) -> Result<Option<Arc<KeyEntry>>> {
         if !key.starts_with(PREFIX) {
             return Ok(None);
         }
         // The look-up is by hash: how long it takes tells nothing of a key that is close to a real one.
         let hash = hash(key);
-        let find = || self.inner.catalog.snapshot().keys.get(&hash).copied();
-        if let Some(id) = find() {
-            return Ok(Some(id));
+        let find = || self.inner.catalog.snapshot().keys.get(&hash).cloned();
+        if let Some(key) = find() {
+            return Ok(Some(key));
         }
         if !may_refresh {
             return Ok(None);

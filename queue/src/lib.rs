@@ -5,6 +5,7 @@
 //! - [`catalog`]: queues, endpoints and keys as this node knows them, in memory. Changed only through [`change`]s.
 //! - [`task`], [`endpoint`], [`delivery`]: the nouns, and the rules that what callers give must meet.
 //! - [`outcome`] → [`verdict`] (by [`retry`] and [`settings`]) → [`finish`]: what happened, what is decided, what is written.
+//! - [`keys`], [`rights`]: who may ask for what.
 //! - [`signature`], [`vault`]: signing secrets, and how they are kept.
 //! - [`ownership`]: which node pushes for which shard.
 //!
@@ -36,6 +37,7 @@ pub mod purge;
 pub mod queues;
 pub mod replay;
 pub mod retry;
+pub mod rights;
 pub mod rollup;
 pub mod secrets;
 pub mod settings;

@@ -10,6 +10,7 @@ use crate::{
     dead_letters::Filter,
     error::Result,
     id::{self, EndpointId, QueueId},
+    rights::Reach,
 };
 
 /// Rows of one statement: each is a short transaction.
@@ -126,9 +127,14 @@ impl Queue {
         Ok(gone.len() as u64)
     }
 
-    /// Throws away the dead letters that a filter means, those that died up to now.
-    pub async fn purge_dead_letters(&self, filter: DeadLetterFilter, now: DateTime<Utc>) -> Result<Count> {
-        let filter = Filter::resolve(self, filter, now).await?;
+    /// Throws away the dead letters within `reach` that a filter means, those that died up to now.
+    pub async fn purge_dead_letters(
+        &self,
+        reach: &Reach,
+        filter: DeadLetterFilter,
+        now: DateTime<Utc>,
+    ) -> Result<Count> {
+        let filter = Filter::resolve(self, reach, filter, now).await?;
         let mut batches = Batches::begin();
         loop {
             let ids = self.some_dead_letters(&filter, BATCH).await?;

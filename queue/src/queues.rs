@@ -8,6 +8,7 @@ use crate::{
     db::Queue,
     endpoint::{check_description, check_queue_name},
     error::{Error, Problems, Result},
+    rights::Reach,
     settings,
 };
 
@@ -86,15 +87,22 @@ impl Queue {
         row.map(|row| row.into_queue(self)).ok_or_else(|| no_queue(name))
     }
 
-    /// Lists queues by name, those after `after`, at most `limit`.
-    pub async fn list_queues(&self, after: Option<&str>, limit: i64) -> Result<Vec<proto::Queue>> {
+    /// Lists the queues within `reach` by name, those after `after`, at most `limit`.
+    pub async fn list_queues(
+        &self,
+        reach: &Reach,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<proto::Queue>> {
         let rows = sqlx::query_as!(
             Row,
             r#"-- list queues
             SELECT id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at
-            FROM queues WHERE deleted_at IS NULL AND name > $1 ORDER BY name LIMIT $2"#,
+            FROM queues WHERE deleted_at IS NULL AND name > $1 AND ($3::text[] IS NULL OR name LIKE ANY ($3))
+            ORDER BY name LIMIT $2"#,
             after.unwrap_or(""),
-            limit
+            limit,
+            reach.likes() as _
         )
         .fetch_all(&self.inner.pool)
         .await?;
@@ -198,6 +206,7 @@ pub(crate) fn patched(
     }
 }
 
-fn no_queue(name: &str) -> Error {
+/// There is no queue of this name.
+pub fn no_queue(name: &str) -> Error {
     Error::NotFound(format!("queue {name:?}"))
 }

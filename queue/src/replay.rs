@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Result},
     id::{self, DeliveryId},
     purge::Batches,
+    rights::Reach,
 };
 
 /// Dead letters of one statement.
@@ -33,9 +34,14 @@ impl Queue {
         )))
     }
 
-    /// Makes new deliveries of all dead letters that a filter means and whose task and endpoint are still there.
-    pub async fn replay_all(&self, filter: DeadLetterFilter, now: DateTime<Utc>) -> Result<Count> {
-        let mut filter = Filter::resolve(self, filter, now).await?;
+    /// Makes new deliveries of all dead letters within `reach` that a filter means and whose task and endpoint are still there.
+    pub async fn replay_all(
+        &self,
+        reach: &Reach,
+        filter: DeadLetterFilter,
+        now: DateTime<Utc>,
+    ) -> Result<Count> {
+        let mut filter = Filter::resolve(self, reach, filter, now).await?;
         let mut batches = Batches::begin();
         loop {
             let letters = self.some_dead_letters(&filter, BATCH).await?;

@@ -10,7 +10,7 @@ use crate::{
     db::Queue,
     error::{Error, Problems, Result},
     glob,
-    id::{self, TaskId},
+    id::{self, DeliveryId, QueueId, TaskId},
 };
 
 /// Which tasks are meant.
@@ -116,6 +116,27 @@ impl Queue {
             }
         });
         Ok(task)
+    }
+
+    /// The queue that a task was enqueued to.
+    pub async fn queue_of_task(&self, id: TaskId) -> Result<QueueId> {
+        sqlx::query_scalar!("-- queue of task\nSELECT queue_id FROM tasks WHERE id = $1", id)
+            .fetch_optional(&self.inner.pool)
+            .await?
+            .ok_or_else(|| no_task(id))
+    }
+
+    /// The queue of a delivery's task, whether the delivery waits or has ended.
+    pub async fn queue_of_delivery(&self, id: DeliveryId) -> Result<QueueId> {
+        let queue = sqlx::query_scalar!(
+            r#"-- queue of delivery
+            SELECT queue_id AS "queue_id!" FROM deliveries WHERE id = $1
+            UNION ALL SELECT queue_id FROM attempts WHERE delivery_id = $1 LIMIT 1"#,
+            id
+        )
+        .fetch_optional(&self.inner.pool)
+        .await?;
+        queue.ok_or_else(|| no_delivery(id))
     }
 
     /// Reads a task's payload as it is sent: its media type and its bytes.
@@ -420,7 +441,7 @@ impl Queue {
 
     /// Reads one delivery, whether it waits or has ended.
     pub async fn read_delivery(&self, delivery: uuid::Uuid, now: DateTime<Utc>) -> Result<proto::Delivery> {
-        let none = || Error::NotFound(format!("delivery {delivery}"));
+        let none = || no_delivery(delivery);
         let task = sqlx::query_scalar!(
             r#"-- task of delivery
             SELECT task_id AS "task_id!" FROM deliveries WHERE id = $1
@@ -437,7 +458,13 @@ impl Queue {
     }
 }
 
-pub(crate) fn no_task(id: TaskId) -> Error {
+/// There is no delivery of this id.
+pub fn no_delivery(id: DeliveryId) -> Error {
+    Error::NotFound(format!("delivery {id}"))
+}
+
+/// There is no task of this id.
+pub fn no_task(id: TaskId) -> Error {
     Error::NotFound(format!("task {id}"))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kit::{Kit, new_task, now};
 use proto::{DeadLetterFilter, DeliveryState, TaskState};
-use queue::{delivery::Purpose, task::NewTask, tasks::TaskFilter, verdict::Verdict};
+use queue::{delivery::Purpose, rights::Reach, task::NewTask, tasks::TaskFilter, verdict::Verdict};
 
 async fn state(kit: &Kit, task: uuid::Uuid) -> TaskState {
     kit.queue.read_task(task, now()).await.unwrap().state
@@ -132,7 +132,7 @@ async fn a_dead_letter_is_replayed_under_the_same_task() {
     assert_eq!(state(&kit, ids[0]).await, TaskState::Dead);
     let letters = kit
         .queue
-        .list_dead_letters(DeadLetterFilter::default(), None, 10, now())
+        .list_dead_letters(&Reach::everything(), DeadLetterFilter::default(), None, 10, now())
         .await
         .unwrap();
     assert_eq!(letters.len(), 5);
@@ -147,13 +147,27 @@ async fn a_dead_letter_is_replayed_under_the_same_task() {
         status: Some(500),
         ..DeadLetterFilter::default()
     };
-    assert_eq!(kit.queue.replay_all(none, now()).await.unwrap().count, 0);
+    assert_eq!(
+        kit.queue
+            .replay_all(&Reach::everything(), none, now())
+            .await
+            .unwrap()
+            .count,
+        0
+    );
     let some = DeadLetterFilter {
         queue: Some("q".into()),
         kind: Some("test.*".into()),
         ..DeadLetterFilter::default()
     };
-    assert_eq!(kit.queue.replay_all(some, now()).await.unwrap().count, 4);
+    assert_eq!(
+        kit.queue
+            .replay_all(&Reach::everything(), some, now())
+            .await
+            .unwrap()
+            .count,
+        4
+    );
     let due = kit.due(endpoint.id, 10).await;
     assert_eq!(due.len(), 5);
     assert!(

@@ -2,24 +2,21 @@
 
 use axum::{
     Router,
-    extract::State,
     http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use proto::{Count, Endpoint, EndpointUpdate, NewEndpoint, Page, TestResult, TestSend, Traffic};
-use uuid::Uuid;
 
-use super::{secrets::unstored, to_its_end};
+use super::secrets::unstored;
 use crate::{
+    acting::{Acting, Switch},
     json::{Answer, MaybeObject, Object},
     page::Paging,
     path::{Id, QueueName},
     problem::Refusal,
     query::Query,
-    registry::Switch,
     state::Gateway,
-    time, traffic,
 };
 
 pub(super) fn routes() -> Router<Gateway> {
@@ -35,7 +32,7 @@ pub(super) fn routes() -> Router<Gateway> {
 pub(super) fn lists() -> Router<Gateway> {
     Router::new()
         .route("/v1/queues/{queue}/endpoints", get(list))
-        .route("/v1/endpoints/{id}/traffic", get(show_traffic))
+        .route("/v1/endpoints/{id}/traffic", get(traffic))
 }
 
 pub(super) fn actions() -> Router<Gateway> {
@@ -46,11 +43,11 @@ pub(super) fn actions() -> Router<Gateway> {
 }
 
 async fn make(
-    State(gateway): State<Gateway>,
+    acting: Acting,
     QueueName(queue): QueueName,
     Object(new): Object<NewEndpoint>,
 ) -> Result<Response, Refusal> {
-    let made = gateway.make_endpoint(&queue, new, time::now()).await?;
+    let made = acting.make_endpoint(&queue, new).await?;
     let place = format!("/v1/endpoints/{}", made.id);
     Ok(unstored(
         ([(header::LOCATION, place)], Answer(StatusCode::CREATED, made)).into_response(),
@@ -58,86 +55,64 @@ async fn make(
 }
 
 async fn list(
-    State(gateway): State<Gateway>,
+    acting: Acting,
     QueueName(queue): QueueName,
     uri: Uri,
 ) -> Result<Answer<Page<Endpoint>>, Refusal> {
     let mut query = Query::of(&uri);
-    let paging = Paging::take(&mut query, &gateway);
+    let paging = Paging::take(&mut query, acting.gateway());
     query.finish()?;
-    let (list, after) = paging.of::<Uuid>(format!("endpoints of {queue}"), &gateway)?;
-    let endpoints = gateway.queue().list_endpoints(&queue, after, list.rows()).await?;
-    Ok(Answer::ok(list.page(endpoints, |last| last.id)))
+    Ok(Answer::ok(acting.list_endpoints(&queue, paging).await?))
 }
 
-async fn read(State(gateway): State<Gateway>, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
-    Ok(Answer::ok(gateway.queue().read_endpoint(id).await?))
+async fn read(acting: Acting, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
+    Ok(Answer::ok(acting.read_endpoint(id).await?))
 }
 
 async fn update(
-    State(gateway): State<Gateway>,
+    acting: Acting,
     Id(id): Id,
     Object(update): Object<EndpointUpdate>,
 ) -> Result<Answer<Endpoint>, Refusal> {
-    Ok(Answer::ok(
-        gateway.update_endpoint(id, update, time::now()).await?,
-    ))
+    Ok(Answer::ok(acting.update_endpoint(id, update).await?))
 }
 
-async fn delete(State(gateway): State<Gateway>, Id(id): Id) -> Result<StatusCode, Refusal> {
-    gateway.queue().delete_endpoint(id, time::now()).await?;
+async fn delete(acting: Acting, Id(id): Id) -> Result<StatusCode, Refusal> {
+    acting.delete_endpoint(id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn pause(State(gateway): State<Gateway>, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
-    switch(&gateway, id, Switch::Pause).await
+async fn pause(acting: Acting, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
+    Ok(Answer::ok(acting.switch_endpoint(id, Switch::Pause).await?))
 }
 
-async fn resume(State(gateway): State<Gateway>, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
-    switch(&gateway, id, Switch::Resume).await
+async fn resume(acting: Acting, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
+    Ok(Answer::ok(acting.switch_endpoint(id, Switch::Resume).await?))
 }
 
-async fn enable(State(gateway): State<Gateway>, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
-    switch(&gateway, id, Switch::Enable).await
+async fn enable(acting: Acting, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
+    Ok(Answer::ok(acting.switch_endpoint(id, Switch::Enable).await?))
 }
 
-async fn disable(State(gateway): State<Gateway>, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
-    switch(&gateway, id, Switch::Disable).await
+async fn disable(acting: Acting, Id(id): Id) -> Result<Answer<Endpoint>, Refusal> {
+    Ok(Answer::ok(acting.switch_endpoint(id, Switch::Disable).await?))
 }
 
-async fn switch(gateway: &Gateway, id: Uuid, switch: Switch) -> Result<Answer<Endpoint>, Refusal> {
-    Ok(Answer::ok(
-        gateway.switch_endpoint(id, switch, time::now()).await?,
-    ))
-}
-
-async fn show_traffic(
-    State(gateway): State<Gateway>,
-    Id(id): Id,
-    uri: Uri,
-) -> Result<Answer<Traffic>, Refusal> {
+async fn traffic(acting: Acting, Id(id): Id, uri: Uri) -> Result<Answer<Traffic>, Refusal> {
     let mut query = Query::of(&uri);
-    let (since, until) = traffic::period(&mut query, time::now());
+    let (since, until) = (query.time("since"), query.time("until"));
     query.finish()?;
-    let endpoint = gateway.queue().find_endpoint(id).await?;
-    let rows = gateway
-        .queue()
-        .traffic(endpoint.queue_id, Some(id), since, until)
-        .await?;
-    Ok(Answer::ok(traffic::traffic(rows, &endpoint.queue)))
+    Ok(Answer::ok(acting.traffic_of_endpoint(id, since, until).await?))
 }
 
-async fn purge(State(gateway): State<Gateway>, Id(id): Id) -> Result<Answer<Count>, Refusal> {
-    let (queue, now) = (gateway.queue().clone(), time::now());
-    Ok(Answer::ok(
-        to_its_end(async move { queue.purge_endpoint(id, now).await }).await?,
-    ))
+async fn purge(acting: Acting, Id(id): Id) -> Result<Answer<Count>, Refusal> {
+    Ok(Answer::ok(acting.purge_endpoint(id).await?))
 }
 
 async fn test(
-    State(gateway): State<Gateway>,
+    acting: Acting,
     Id(id): Id,
     MaybeObject(test): MaybeObject<TestSend>,
 ) -> Result<Answer<TestResult>, Refusal> {
-    Ok(Answer::ok(gateway.test_endpoint(id, test).await?))
+    Ok(Answer::ok(acting.test_endpoint(id, test).await?))
 }

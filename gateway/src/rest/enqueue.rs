@@ -2,7 +2,7 @@
 
 use axum::{
     Router,
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
@@ -10,13 +10,11 @@ use axum::{
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use proto::{BatchItem, BatchResult, Enqueued};
-use queue::{
-    enqueue::Target,
-    task::{Checked, NewTask},
-};
+use queue::task::{Checked, NewTask};
 
 use self::{raw::raw_task, read::task_of};
 use crate::{
+    acting::Acting,
     body::{self, Limit},
     json::{self, Answer},
     path::QueueName,
@@ -40,49 +38,39 @@ pub(super) fn routes() -> Router<Gateway> {
         .route("/v1/queues/{queue}/tasks/batch", post(batch))
 }
 
-async fn one(
-    State(gateway): State<Gateway>,
-    QueueName(name): QueueName,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let queue = gateway.queue().find_queue(&name).await?;
+async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Result<Response, Refusal> {
+    let queue = acting.queue_for_tasks(&name).await?;
     let (parts, body) = request.into_parts();
     json::expect_json(&parts.headers)?;
     let limit = Limit {
-        bytes: gateway.config().task_max_bytes(),
+        bytes: acting.gateway().config().task_max_bytes(),
         field: "payload",
     };
-    let whole = body::read(&gateway, body, limit).await?;
+    let whole = body::read(acting.gateway(), body, limit).await?;
     let mut task = task_of(json::parse_object(&whole.bytes)?, &whole.bytes)?;
     task.idempotency_key =
         idempotency::agree(idempotency::from_header(&parts.headers)?, task.idempotency_key)?;
     let now = time::now();
-    let checked = gateway.check(task, now)?;
-    Ok(accepted(
-        gateway.enqueue(queue, checked, Target::Matching, now).await?,
-    ))
+    let checked = acting.check(task, now)?;
+    Ok(accepted(acting.enqueue(queue, checked, now).await?))
 }
 
-async fn raw(
-    State(gateway): State<Gateway>,
-    QueueName(name): QueueName,
-    request: Request,
-) -> Result<Response, Refusal> {
-    let queue = gateway.queue().find_queue(&name).await?;
+async fn raw(acting: Acting, QueueName(name): QueueName, request: Request) -> Result<Response, Refusal> {
+    let queue = acting.queue_for_tasks(&name).await?;
     let (parts, body) = request.into_parts();
     let mut task = raw_task(&parts.headers)?;
     task.idempotency_key = idempotency::from_header(&parts.headers)?;
     let limit = Limit {
-        bytes: gateway.config().payload_max,
+        bytes: acting.gateway().config().payload_max,
         field: "body",
     };
-    let whole = body::read(&gateway, body, limit).await?;
+    let whole = body::read(acting.gateway(), body, limit).await?;
     task.payload = read::own(&whole.bytes, &whole.bytes);
     let now = time::now();
-    let checked = gateway
+    let checked = acting
         .check(task, now)
         .map_err(|refusal| refusal.rename_fields(raw::header_of))?;
-    let enqueued = gateway.enqueue(queue, checked, Target::Matching, now).await;
+    let enqueued = acting.enqueue(queue, checked, now).await;
     Ok(accepted(
         enqueued.map_err(|refusal| refusal.rename_fields(raw::header_of))?,
     ))
@@ -98,30 +86,30 @@ fn accepted(enqueued: Enqueued) -> Response {
 }
 
 async fn batch(
-    State(gateway): State<Gateway>,
+    acting: Acting,
     QueueName(name): QueueName,
     request: Request,
 ) -> Result<Answer<BatchResult>, Refusal> {
-    let queue = gateway.queue().find_queue(&name).await?;
+    let queue = acting.queue_for_tasks(&name).await?;
     let (parts, body) = request.into_parts();
     let form = form(&parts.headers)?;
     let limit = Limit {
-        bytes: gateway.config().batch_max_bytes,
+        bytes: acting.gateway().config().batch_max_bytes,
         field: "body",
     };
-    let whole = body::read(&gateway, body, limit).await?;
+    let whole = body::read(acting.gateway(), body, limit).await?;
     let now = time::now();
     let checked = if whole.bytes.len() <= PARSED_HERE {
-        check_all(&gateway, form, &whole.bytes, now)?
+        check_all(&acting, form, &whole.bytes, now)?
     } else {
-        let (gateway, bytes) = (gateway.clone(), whole.bytes.clone());
-        let parsed = tokio::task::spawn_blocking(move || check_all(&gateway, form, &bytes, now)).await;
+        let (acting, bytes) = (acting.clone(), whole.bytes.clone());
+        let parsed = tokio::task::spawn_blocking(move || check_all(&acting, form, &bytes, now)).await;
         parsed.map_err(|error| {
             tracing::error!(%error, "a batch could not be parsed");
             Refusal::internal()
         })??
     };
-    let results = gateway.enqueue_batch(queue, checked, now).await?;
+    let results = acting.enqueue_batch(queue, checked, now).await?;
     Ok(Answer::ok(batch_result(results)))
 }
 
@@ -153,19 +141,19 @@ fn form(headers: &HeaderMap) -> Result<Form, Refusal> {
 
 /// Reads and checks each item by itself.
 fn check_all(
-    gateway: &Gateway,
+    acting: &Acting,
     form: Form,
     body: &Bytes,
     now: DateTime<Utc>,
 ) -> Result<Vec<Result<Checked, Refusal>>, Refusal> {
-    let most = gateway.config().batch_max_items;
+    let most = acting.gateway().config().batch_max_items;
     let items = match form {
         Form::Json => items::of_array(body, most)?,
         Form::Lines => items::of_lines(body, most)?,
     };
     let check = |item: &[u8]| -> Result<Checked, Refusal> {
         let task: NewTask = task_of(json::parse_object(item)?, body)?;
-        gateway.check(task, now)
+        acting.check(task, now)
     };
     Ok(items.into_iter().map(check).collect())
 }

@@ -83,7 +83,7 @@ pub fn router(gateway: Gateway) -> Router {
     };
     api.fallback(nowhere)
         .method_not_allowed_fallback(not_like_this)
-        .layer(from_fn_with_state(gateway.clone(), auth::require_key))
+        .layer(from_fn_with_state(gateway.clone(), auth::require_caller))
         .merge(health.method_not_allowed_fallback(not_like_this))
         .with_state(gateway)
 }
@@ -135,17 +135,4 @@ async fn not_like_this(request: Request) -> Refusal {
         request.uri().path()
     );
     Refusal::new(Kind::MethodNotAllowed, detail)
-}
-
-/// Does to its end what has begun, although the caller may go away: between a statement and what follows from it lies no gap then.
-async fn to_its_end<T: Send + 'static>(
-    act: impl Future<Output = queue::Result<T>> + Send + 'static,
-) -> Result<T, Refusal> {
-    match tokio::spawn(act).await {
-        Ok(done) => Ok(done?),
-        Err(error) => {
-            tracing::error!(%error, "an action ended early");
-            Err(Refusal::internal())
-        }
-    }
 }

@@ -2,22 +2,20 @@
 
 use axum::{
     Router,
-    extract::State,
     http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use proto::{Count, NewQueue, Page, Queue, QueueUpdate, Traffic};
 
-use super::to_its_end;
 use crate::{
+    acting::Acting,
     json::{Answer, Object},
     page::Paging,
     path::QueueName,
     problem::Refusal,
     query::Query,
     state::Gateway,
-    time, traffic,
 };
 
 pub(super) fn routes() -> Router<Gateway> {
@@ -31,78 +29,58 @@ pub(super) fn routes() -> Router<Gateway> {
 pub(super) fn lists() -> Router<Gateway> {
     Router::new()
         .route("/v1/queues", get(list))
-        .route("/v1/queues/{queue}/traffic", get(show_traffic))
+        .route("/v1/queues/{queue}/traffic", get(traffic))
 }
 
 pub(super) fn actions() -> Router<Gateway> {
     Router::new().route("/v1/queues/{queue}/purge", post(purge))
 }
 
-async fn make(State(gateway): State<Gateway>, Object(new): Object<NewQueue>) -> Result<Response, Refusal> {
-    let made = gateway.queue().make_queue(new, time::now()).await?;
+async fn make(acting: Acting, Object(new): Object<NewQueue>) -> Result<Response, Refusal> {
+    let made = acting.make_queue(new).await?;
     let place = format!("/v1/queues/{}", made.name);
     Ok(([(header::LOCATION, place)], Answer(StatusCode::CREATED, made)).into_response())
 }
 
-async fn list(State(gateway): State<Gateway>, uri: Uri) -> Result<Answer<Page<Queue>>, Refusal> {
+async fn list(acting: Acting, uri: Uri) -> Result<Answer<Page<Queue>>, Refusal> {
     let mut query = Query::of(&uri);
-    let paging = Paging::take(&mut query, &gateway);
+    let paging = Paging::take(&mut query, acting.gateway());
     query.finish()?;
-    let (list, after) = paging.of::<String>("queues".to_owned(), &gateway)?;
-    let queues = gateway.queue().list_queues(after.as_deref(), list.rows()).await?;
-    Ok(Answer::ok(list.page(queues, |last| last.name.clone())))
+    Ok(Answer::ok(acting.list_queues(paging).await?))
 }
 
-async fn read(State(gateway): State<Gateway>, QueueName(name): QueueName) -> Result<Answer<Queue>, Refusal> {
-    Ok(Answer::ok(gateway.queue().read_queue(&name).await?))
+async fn read(acting: Acting, QueueName(name): QueueName) -> Result<Answer<Queue>, Refusal> {
+    Ok(Answer::ok(acting.read_queue(&name).await?))
 }
 
 async fn update(
-    State(gateway): State<Gateway>,
+    acting: Acting,
     QueueName(name): QueueName,
     Object(update): Object<QueueUpdate>,
 ) -> Result<Answer<Queue>, Refusal> {
-    Ok(Answer::ok(
-        gateway.queue().update_queue(&name, update, time::now()).await?,
-    ))
+    Ok(Answer::ok(acting.update_queue(&name, update).await?))
 }
 
-async fn delete(State(gateway): State<Gateway>, QueueName(name): QueueName) -> Result<StatusCode, Refusal> {
-    gateway.queue().delete_queue(&name, time::now()).await?;
+async fn delete(acting: Acting, QueueName(name): QueueName) -> Result<StatusCode, Refusal> {
+    acting.delete_queue(&name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn pause(State(gateway): State<Gateway>, QueueName(name): QueueName) -> Result<Answer<Queue>, Refusal> {
-    Ok(Answer::ok(
-        gateway.queue().pause_queue(&name, true, time::now()).await?,
-    ))
+async fn pause(acting: Acting, QueueName(name): QueueName) -> Result<Answer<Queue>, Refusal> {
+    Ok(Answer::ok(acting.pause_queue(&name, true).await?))
 }
 
-async fn resume(
-    State(gateway): State<Gateway>,
-    QueueName(name): QueueName,
-) -> Result<Answer<Queue>, Refusal> {
-    Ok(Answer::ok(
-        gateway.queue().pause_queue(&name, false, time::now()).await?,
-    ))
+async fn resume(acting: Acting, QueueName(name): QueueName) -> Result<Answer<Queue>, Refusal> {
+    Ok(Answer::ok(acting.pause_queue(&name, false).await?))
 }
 
-async fn purge(State(gateway): State<Gateway>, QueueName(name): QueueName) -> Result<Answer<Count>, Refusal> {
-    let (queue, now) = (gateway.queue().clone(), time::now());
-    Ok(Answer::ok(
-        to_its_end(async move { queue.purge_queue(&name, now).await }).await?,
-    ))
+async fn purge(acting: Acting, QueueName(name): QueueName) -> Result<Answer<Count>, Refusal> {
+    Ok(Answer::ok(acting.purge_queue(&name).await?))
 }
 
-async fn show_traffic(
-    State(gateway): State<Gateway>,
-    QueueName(name): QueueName,
-    uri: Uri,
-) -> Result<Answer<Traffic>, Refusal> {
+async fn traffic(acting: Acting, QueueName(name): QueueName, uri: Uri) -> Result<Answer<Traffic>, Refusal> {
     let mut query = Query::of(&uri);
-    let (since, until) = traffic::period(&mut query, time::now());
+    let (since, until) = (query.time("since"), query.time("until"));
     query.finish()?;
-    let queue = gateway.queue().find_queue(&name).await?;
-    let rows = gateway.queue().traffic(queue.id, None, since, until).await?;
-    Ok(Answer::ok(traffic::traffic(rows, &queue.name)))
+    Ok(Answer::ok(acting.traffic_of_queue(&name, since, until).await?))
 }

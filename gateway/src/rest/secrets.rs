@@ -2,7 +2,6 @@
 
 use axum::{
     Router,
-    extract::State,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
@@ -10,11 +9,11 @@ use axum::{
 use proto::{NewSecret, Page, Secret};
 
 use crate::{
+    acting::Acting,
     json::{Answer, MaybeObject},
     path::{Id, SecretId},
-    problem::{Kind, Refusal},
+    problem::Refusal,
     state::Gateway,
-    time,
 };
 
 pub(super) fn routes() -> Router<Gateway> {
@@ -31,40 +30,23 @@ pub(super) fn unstored(mut response: Response) -> Response {
     response
 }
 
-/// A page like every list; a few secrets sign at most, so it is the only one.
-async fn list(State(gateway): State<Gateway>, Id(id): Id) -> Result<Answer<Page<Secret>>, Refusal> {
-    let secrets = gateway.queue().reveal_secrets(id, time::now()).await?;
-    let items = secrets.into_iter().map(|secret| Secret {
-        id: secret.id,
-        created_at: secret.created_at,
-        expires_at: secret.expires_at,
-    });
-    Ok(Answer::ok(Page {
-        items: items.collect(),
-        next_page: None,
-    }))
+async fn list(acting: Acting, Id(id): Id) -> Result<Answer<Page<Secret>>, Refusal> {
+    Ok(Answer::ok(acting.list_secrets(id).await?))
 }
 
 async fn add(
-    State(gateway): State<Gateway>,
+    acting: Acting,
     Id(id): Id,
     MaybeObject(new): MaybeObject<NewSecret>,
 ) -> Result<Response, Refusal> {
-    let made = gateway.queue().add_secret(id, new, time::now()).await?;
+    let made = acting.add_secret(id, new).await?;
     let place = format!("/v1/endpoints/{id}/secrets/{}", made.id);
     Ok(unstored(
         ([(header::LOCATION, place)], Answer(StatusCode::CREATED, made)).into_response(),
     ))
 }
 
-async fn reveal(
-    State(gateway): State<Gateway>,
-    Id(id): Id,
-    SecretId(secret): SecretId,
-) -> Result<Response, Refusal> {
-    let secrets = gateway.queue().reveal_secrets(id, time::now()).await?;
-    let found = secrets.into_iter().find(|one| one.id == secret);
-    let found = found
-        .ok_or_else(|| Refusal::new(Kind::NotFound, format!("There is no secret {secret} that signs.")))?;
+async fn reveal(acting: Acting, Id(id): Id, SecretId(secret): SecretId) -> Result<Response, Refusal> {
+    let found = acting.reveal_secret(id, secret).await?;
     Ok(unstored(Answer::ok(found).into_response()))
 }

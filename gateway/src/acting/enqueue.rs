@@ -1,35 +1,50 @@
-//! The one way of tasks in, whatever the transport: checked, committed, and answered for each.
+//! The one way of tasks in: a queue that the caller may put them into, a check of each, their commit, and an answer for each.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use proto::Enqueued;
+use proto::{Enqueued, Scope};
 use queue::{
     catalog::QueueEntry,
     enqueue::{KeyReused, Receipt, Target},
     task::{self, Checked, NewTask},
 };
 
-use crate::{
-    problem::{Kind, Refusal},
-    state::Gateway,
-};
+use super::Acting;
+use crate::problem::{Kind, Refusal};
 
-impl Gateway {
-    /// Checks a task against every rule.
-    pub(crate) fn check(&self, task: NewTask, now: DateTime<Utc>) -> Result<Checked, Refusal> {
-        Ok(task::check(task, self.config().payload_max, now)?)
+impl Acting {
+    /// The queue of this name, if the caller may put tasks into it. A look into memory, before any of the body is read.
+    pub(crate) async fn queue_for_tasks(&self, name: &str) -> Result<Arc<QueueEntry>, Refusal> {
+        self.may(Scope::Enqueue)?;
+        self.reaches(name)?;
+        Ok(self.queue().find_queue(name).await?)
     }
 
-    /// Commits one task.
+    /// Checks a task against every rule.
+    pub(crate) fn check(&self, task: NewTask, now: DateTime<Utc>) -> Result<Checked, Refusal> {
+        Ok(task::check(task, self.gateway.config().payload_max, now)?)
+    }
+
+    /// Commits one task to a queue from [`Acting::queue_for_tasks`].
     pub(crate) async fn enqueue(
+        &self,
+        queue: Arc<QueueEntry>,
+        task: Checked,
+        now: DateTime<Utc>,
+    ) -> Result<Enqueued, Refusal> {
+        self.commit(queue, task, Target::Matching, now).await
+    }
+
+    pub(super) async fn commit(
         &self,
         queue: Arc<QueueEntry>,
         task: Checked,
         target: Target,
         now: DateTime<Utc>,
     ) -> Result<Enqueued, Refusal> {
-        let mut receipts = self.enqueuer().enqueue(queue, vec![task], target, now).await?;
+        let enqueuer = self.gateway.enqueuer();
+        let mut receipts = enqueuer.enqueue(queue, vec![task], target, now).await?;
         receipts
             .pop()
             .ok_or_else(unanswered)?
@@ -49,11 +64,9 @@ impl Gateway {
         for item in batch {
             refused.push(item.map(|task| tasks.push(task)));
         }
-        let mut receipts = self
-            .enqueuer()
-            .enqueue(queue, tasks, Target::Matching, now)
-            .await?
-            .into_iter();
+        let enqueuer = self.gateway.enqueuer();
+        let receipts = enqueuer.enqueue(queue, tasks, Target::Matching, now).await?;
+        let mut receipts = receipts.into_iter();
         refused
             .into_iter()
             .map(|item| match item {

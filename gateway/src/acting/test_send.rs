@@ -3,23 +3,25 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use proto::{TestResult, TestSend};
+use proto::{Scope, TestResult, TestSend};
 use queue::{
     enqueue::Target,
     id::{EndpointId, TaskId},
     task::NewTask,
 };
 
-use crate::{problem::Refusal, state::Gateway, time};
+use super::Acting;
+use crate::{problem::Refusal, time};
 
 /// How long to wait between looks for the attempt: at first no longer than a fast endpoint needs, later no oftener than is cheap.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(200));
 
-impl Gateway {
+impl Acting {
     /// Sends an endpoint a test, though it may be paused or disabled, and waits for the attempt: as long as a request may take.
     pub(crate) async fn test_endpoint(&self, id: EndpointId, test: TestSend) -> Result<TestResult, Refusal> {
+        self.may(Scope::Manage)?;
+        let endpoint = self.endpoint(id).await?;
         let (begun, now) = (Instant::now(), time::now());
-        let endpoint = self.queue().find_endpoint(id).await?;
         let queue = self.queue().find_queue(&endpoint.queue).await?;
         let payload = test.payload.map_or_else(
             || {
@@ -37,8 +39,8 @@ impl Gateway {
             ..NewTask::default()
         };
         let checked = self.check(task, now)?;
-        let task = self.enqueue(queue, checked, Target::Test(id), now).await?.id;
-        let until = begun + self.config().test_time();
+        let task = self.commit(queue, checked, Target::Test(id), now).await?.id;
+        let until = begun + self.gateway.config().test_time();
         let attempt = self.first_attempt(task, until).await?;
         let delivered = attempt
             .as_ref()

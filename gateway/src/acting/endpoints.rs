@@ -1,12 +1,15 @@
-//! What holds for endpoints beyond the queue's own rules: where they may point, and which action leads from which status to which.
+//! Endpoints, with what holds for them beyond the queue's own rules: where they may point, and which action leads from which status
+//! to which.
 
-use chrono::{DateTime, Utc};
-use proto::{Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint};
+use proto::{Count, Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, Page, Scope};
 use queue::id::EndpointId;
+use uuid::Uuid;
 
+use super::{Acting, to_its_end};
 use crate::{
+    page::Paging,
     problem::{Kind, Refusal},
-    state::Gateway,
+    time,
 };
 
 /// What a person does to an endpoint's status.
@@ -34,18 +37,35 @@ fn after(switch: Switch, status: EndpointStatus) -> Result<EndpointStatus, &'sta
     }
 }
 
-impl Gateway {
-    /// Registers an endpoint.
-    pub(crate) async fn make_endpoint(
-        &self,
-        queue: &str,
-        new: NewEndpoint,
-        now: DateTime<Utc>,
-    ) -> Result<Endpoint, Refusal> {
+impl Acting {
+    /// Registers an endpoint on a queue. The answer is the only one that carries its secret.
+    pub(crate) async fn make_endpoint(&self, queue: &str, new: NewEndpoint) -> Result<Endpoint, Refusal> {
+        self.may(Scope::Manage)?;
+        self.reaches(queue)?;
         // A queue that is not there is the first thing to hear of.
         self.queue().find_queue(queue).await?;
-        self.vet(&new.url)?;
-        Ok(self.queue().make_endpoint(queue, new, now).await?)
+        self.gateway.vet(&new.url)?;
+        Ok(self.queue().make_endpoint(queue, new, time::now()).await?)
+    }
+
+    /// Lists the endpoints of a queue, oldest first.
+    pub(crate) async fn list_endpoints(
+        &self,
+        queue: &str,
+        paging: Paging,
+    ) -> Result<Page<Endpoint>, Refusal> {
+        self.may(Scope::Read)?;
+        self.reaches(queue)?;
+        let (list, after) = paging.of::<Uuid>(format!("endpoints of {queue}"), &self.gateway)?;
+        let endpoints = self.queue().list_endpoints(queue, after, list.rows()).await?;
+        Ok(list.page(endpoints, |last| last.id))
+    }
+
+    /// Reads an endpoint.
+    pub(crate) async fn read_endpoint(&self, id: EndpointId) -> Result<Endpoint, Refusal> {
+        self.may(Scope::Read)?;
+        self.endpoint(id).await?;
+        Ok(self.queue().read_endpoint(id).await?)
     }
 
     /// Changes an endpoint.
@@ -53,27 +73,40 @@ impl Gateway {
         &self,
         id: EndpointId,
         update: EndpointUpdate,
-        now: DateTime<Utc>,
     ) -> Result<Endpoint, Refusal> {
+        self.may(Scope::Manage)?;
+        self.endpoint(id).await?;
         if let Some(url) = &update.url {
-            self.vet(url)?;
+            self.gateway.vet(url)?;
         }
-        Ok(self.queue().update_endpoint(id, update, now).await?)
+        Ok(self.queue().update_endpoint(id, update, time::now()).await?)
+    }
+
+    /// Deletes an endpoint.
+    pub(crate) async fn delete_endpoint(&self, id: EndpointId) -> Result<(), Refusal> {
+        self.may(Scope::Manage)?;
+        self.endpoint(id).await?;
+        Ok(self.queue().delete_endpoint(id, time::now()).await?)
     }
 
     /// Changes an endpoint's status.
-    pub(crate) async fn switch_endpoint(
-        &self,
-        id: EndpointId,
-        switch: Switch,
-        now: DateTime<Utc>,
-    ) -> Result<Endpoint, Refusal> {
+    pub(crate) async fn switch_endpoint(&self, id: EndpointId, switch: Switch) -> Result<Endpoint, Refusal> {
+        self.may(Scope::Manage)?;
+        self.endpoint(id).await?;
         let endpoint = self.queue().read_endpoint(id).await?;
         let status = after(switch, endpoint.status).map_err(|why| Refusal::new(Kind::Conflict, why))?;
         if status == endpoint.status {
             return Ok(endpoint);
         }
-        Ok(self.queue().set_endpoint_status(id, status, now).await?)
+        Ok(self.queue().set_endpoint_status(id, status, time::now()).await?)
+    }
+
+    /// Cancels what waits for an endpoint.
+    pub(crate) async fn purge_endpoint(&self, id: EndpointId) -> Result<Count, Refusal> {
+        self.may(Scope::Manage)?;
+        self.endpoint(id).await?;
+        let (queue, now) = (self.queue().clone(), time::now());
+        to_its_end(async move { queue.purge_endpoint(id, now).await }).await
     }
 }
 

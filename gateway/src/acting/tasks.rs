@@ -1,0 +1,79 @@
+//! Tasks and their deliveries.
+
+use proto::{Cancelled, Delivery, Page, Scope, Task};
+use queue::{
+    id::{DeliveryId, TaskId},
+    tasks::TaskFilter,
+};
+use uuid::Uuid;
+
+use super::{Acting, to_its_end};
+use crate::{page::Paging, problem::Refusal, time};
+
+impl Acting {
+    /// Lists the tasks of a queue that a filter means, newest first.
+    pub(crate) async fn list_tasks(&self, filter: TaskFilter, paging: Paging) -> Result<Page<Task>, Refusal> {
+        self.may(Scope::Read)?;
+        self.reaches(&filter.queue)?;
+        let (list, before) = paging.of::<Uuid>(format!("tasks {filter:?}"), &self.gateway)?;
+        let page = self
+            .queue()
+            .list_tasks(&filter, before, list.limit(), time::now())
+            .await?;
+        let next_page = page.next.map(|next| list.write(&next));
+        Ok(Page {
+            items: page.tasks,
+            next_page,
+        })
+    }
+
+    /// Reads a task with its payload.
+    pub(crate) async fn read_task(&self, id: TaskId) -> Result<Task, Refusal> {
+        self.may(Scope::Read)?;
+        self.reaches_task(id).await?;
+        Ok(self.queue().read_task(id, time::now()).await?)
+    }
+
+    /// A payload's media type and bytes.
+    pub(crate) async fn read_payload(&self, id: TaskId) -> Result<(String, Vec<u8>), Refusal> {
+        self.may(Scope::Read)?;
+        self.reaches_task(id).await?;
+        Ok(self.queue().read_payload(id).await?)
+    }
+
+    /// Cancels what of a task has not ended.
+    pub(crate) async fn cancel_task(&self, id: TaskId) -> Result<Cancelled, Refusal> {
+        self.may(Scope::Manage)?;
+        self.reaches_task(id).await?;
+        let (queue, now) = (self.queue().clone(), time::now());
+        let cancelled = to_its_end(async move { queue.cancel(id, now).await }).await?;
+        if cancelled == 0 {
+            // Nothing to cancel is an answer; no such task is an error.
+            self.queue().queue_of_task(id).await?;
+        }
+        Ok(Cancelled { cancelled })
+    }
+
+    /// Lists the deliveries of a task, oldest first.
+    pub(crate) async fn list_deliveries(
+        &self,
+        task: TaskId,
+        paging: Paging,
+    ) -> Result<Page<Delivery>, Refusal> {
+        self.may(Scope::Read)?;
+        self.reaches_task(task).await?;
+        let (list, after) = paging.of::<Uuid>(format!("deliveries of {task}"), &self.gateway)?;
+        let deliveries = self
+            .queue()
+            .deliveries_of(task, after, list.rows(), time::now())
+            .await?;
+        Ok(list.page(deliveries, |last| last.id))
+    }
+
+    /// Reads a delivery.
+    pub(crate) async fn read_delivery(&self, id: DeliveryId) -> Result<Delivery, Refusal> {
+        self.may(Scope::Read)?;
+        self.reaches_delivery(id).await?;
+        Ok(self.queue().read_delivery(id, time::now()).await?)
+    }
+}

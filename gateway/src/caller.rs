@@ -1,0 +1,31 @@
+//! Who asks, found once for each request by [`crate::auth`].
+
+use std::sync::Arc;
+
+use queue::{
+    keys::KeyEntry,
+    rights::{Reach, Scopes},
+};
+
+/// Who asks, and what they may. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// Who has this API key.
+    Key(Arc<KeyEntry>),
+}
+
+impl Caller {
+    /// What they may do.
+    pub(crate) fn scopes(&self) -> Scopes {
+        match self {
+            Self::Key(key) => key.rights.scopes,
+        }
+    }
+
+    /// Which queues they see and touch, with everything that belongs to these.
+    pub(crate) fn reach(&self) -> &Reach {
+        match self {
+            Self::Key(key) => &key.rights.reach,
+        }
+    }
+}
