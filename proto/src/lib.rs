@@ -1,7 +1,7 @@
-//! The contract of Posthaste: the JSON types of the REST API.
+//! The contract of Posthaste: the JSON types of the REST API, and, with the feature `grpc`, what the `.proto` files give.
 //!
-//! Nothing here decides or checks anything beyond its own form: the rules live in `queue`, the transport in `gateway`. The
-//! crate depends on serde alone, so that the console can compile it to wasm and any Rust client can use it.
+//! Nothing here decides or checks anything beyond its own form: the rules live in `queue`, the transport in `gateway`. Without
+//! features the crate depends on serde alone, so that the console can compile it to wasm and any Rust client can use it.
 //!
 //! Every request type refuses unknown fields, so that a misspelt setting is an error and not a silence.
 
@@ -10,6 +10,8 @@ mod dead_letters;
 mod duration;
 mod endpoints;
 mod events;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 mod keys;
 mod null;
 mod object;

@@ -6,6 +6,7 @@
 
 mod checkout;
 mod checks;
+mod contract;
 mod examples;
 mod offline_queries;
 mod postgres;
@@ -23,6 +24,7 @@ use step::{STEPS, choose};
 const USAGE: &str = "\
 cargo xtask test [--only NAME[,NAME]]   install or name what is missing, then run every check
 cargo xtask list                        the checks, in their order
+cargo xtask proto                       write proto/src/grpc anew from proto/posthaste
 cargo xtask sqlx                        write queue/.sqlx anew from the migrations and the queries
 cargo xtask postgres                    a throw-away PostgreSQL for `cargo test` by hand, until Ctrl-C";
 
@@ -48,6 +50,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
             }
             Ok(ExitCode::SUCCESS)
         }
+        ["proto"] => contract::write(&checkout).map(|()| ExitCode::SUCCESS),
         ["sqlx"] => offline_queries::prepare(&checkout).map(|()| ExitCode::SUCCESS),
         ["postgres"] => serve_postgres().map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::checkout::Checkout;
 use crate::tools::{self, Tool};
-use crate::{checks, examples, offline_queries};
+use crate::{checks, contract, examples, offline_queries};
 
 /// One named check.
 pub(crate) struct Step {
@@ -34,6 +34,12 @@ pub(crate) const STEPS: &[Step] = &[
         purpose: "the sources are formatted",
         needs: &[Tool::RustComponents],
         run: checks::fmt,
+    },
+    Step {
+        name: "proto",
+        purpose: "the .proto files keep the rules, and proto/src/grpc is what they give",
+        needs: &[],
+        run: contract::check,
     },
     Step {
         name: "deny",
