@@ -119,7 +119,7 @@ impl Lanes {
         match self.bytes.load(Ordering::Relaxed) {
             used if used < buffer_bytes => Limits {
                 deliveries: lane_deliveries,
-                bytes: lane_bytes,
+                bytes: lane_bytes.min((buffer_bytes - used) / 2),
             },
             used if used < buffer_bytes.saturating_mul(2) => Limits {
                 deliveries: 1,

@@ -2,11 +2,16 @@
 
 use chrono::{DateTime, Utc};
 
+use sqlx::{
+    Postgres, Type,
+    postgres::{PgHasArrayType, PgTypeInfo},
+};
+
 use crate::{
     db::Queue,
     delivery::{Delivery, Purpose},
     error::Result,
-    id::AttemptId,
+    id::{AttemptId, DeliveryId, EndpointId, QueueId, TaskId},
     outcome::{Outcome, Timing},
     rollup::{self, Counts, Slot},
     verdict::Verdict,
@@ -67,33 +72,46 @@ impl Finished {
     }
 }
 
-#[derive(Default)]
-struct Attempts<'a> {
-    ids: Vec<AttemptId>,
-    deliveries: Vec<uuid::Uuid>,
-    tasks: Vec<uuid::Uuid>,
-    queues: Vec<uuid::Uuid>,
-    endpoints: Vec<uuid::Uuid>,
-    numbers: Vec<i16>,
-    verdicts: Vec<&'static str>,
-    reasons: Vec<Option<&'a str>>,
-    retry_at: Vec<Option<DateTime<Utc>>>,
-    urls: Vec<Option<&'a str>>,
-    statuses: Vec<Option<i16>>,
-    failures: Vec<Option<&'static str>>,
-    wait: Vec<i32>,
-    dns: Vec<Option<i32>>,
-    connect: Vec<Option<i32>>,
-    tls: Vec<Option<i32>>,
-    first_byte: Vec<Option<i32>>,
-    total: Vec<i32>,
-    headers: Vec<Option<String>>,
-    bodies: Vec<Option<&'a [u8]>>,
-    truncated: Vec<bool>,
+/// A row of the log, as PostgreSQL receives it: the type `new_attempt` of the migrations.
+#[derive(sqlx::Encode)]
+struct NewAttempt<'a> {
+    id: AttemptId,
+    delivery_id: DeliveryId,
+    task_id: TaskId,
+    queue_id: QueueId,
+    endpoint_id: EndpointId,
+    number: i16,
+    verdict: &'static str,
+    reason: Option<&'a str>,
+    retry_at: Option<DateTime<Utc>>,
+    url: Option<&'a str>,
+    status: Option<i16>,
+    failure: Option<&'static str>,
+    wait_us: i32,
+    dns_us: Option<i32>,
+    connect_us: Option<i32>,
+    tls_us: Option<i32>,
+    first_byte_us: Option<i32>,
+    total_us: i32,
+    response_headers: Option<String>,
+    response_body: Option<&'a [u8]>,
+    response_truncated: bool,
 }
 
-impl<'a> Attempts<'a> {
-    fn add(&mut self, finished: &'a Finished) {
+impl Type<Postgres> for NewAttempt<'_> {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_name("new_attempt")
+    }
+}
+
+impl PgHasArrayType for NewAttempt<'_> {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::array_of("new_attempt")
+    }
+}
+
+impl<'a> NewAttempt<'a> {
+    fn of(finished: &'a Finished) -> Self {
         let Finished {
             delivery,
             id,
@@ -110,34 +128,33 @@ impl<'a> Attempts<'a> {
             }) => Some(answer),
             _ => None,
         };
-        self.ids.push(*id);
-        self.deliveries.push(delivery.id);
-        self.tasks.push(delivery.content.id);
-        self.queues.push(delivery.content.queue_id);
-        self.endpoints.push(delivery.endpoint_id);
-        self.numbers
-            .push(i16::try_from(finished.made()).unwrap_or(i16::MAX));
-        self.verdicts.push(verdict.as_str());
-        self.reasons
-            .push((*verdict != Verdict::Delivered).then_some(reason.as_str()));
-        self.retry_at.push(if let Verdict::Retry { at } = verdict {
-            Some(*at)
-        } else {
-            None
-        });
-        self.urls.push(request.as_ref().map(|r| r.url.as_str()));
-        self.statuses.push(finished.status());
-        self.failures.push(finished.failure());
-        self.wait.push(micros(timing.wait_us));
-        self.dns.push(timing.dns_us.map(micros));
-        self.connect.push(timing.connect_us.map(micros));
-        self.tls.push(timing.tls_us.map(micros));
-        self.first_byte.push(timing.first_byte_us.map(micros));
-        self.total.push(micros(timing.total_us));
-        self.headers.push(answer.map(|a| header_lines(&a.headers)));
-        self.bodies
-            .push(answer.filter(|a| !a.body.is_empty()).map(|a| a.body.as_ref()));
-        self.truncated.push(answer.is_some_and(|a| a.truncated));
+        Self {
+            id: *id,
+            delivery_id: delivery.id,
+            task_id: delivery.content.id,
+            queue_id: delivery.content.queue_id,
+            endpoint_id: delivery.endpoint_id,
+            number: i16::try_from(finished.made()).unwrap_or(i16::MAX),
+            verdict: verdict.as_str(),
+            reason: (*verdict != Verdict::Delivered).then_some(reason.as_str()),
+            retry_at: if let Verdict::Retry { at } = verdict {
+                Some(*at)
+            } else {
+                None
+            },
+            url: request.as_ref().map(|r| r.url.as_str()),
+            status: finished.status(),
+            failure: finished.failure(),
+            wait_us: micros(timing.wait_us),
+            dns_us: timing.dns_us.map(micros),
+            connect_us: timing.connect_us.map(micros),
+            tls_us: timing.tls_us.map(micros),
+            first_byte_us: timing.first_byte_us.map(micros),
+            total_us: micros(timing.total_us),
+            response_headers: answer.map(|a| header_lines(&a.headers)),
+            response_body: answer.filter(|a| !a.body.is_empty()).map(|a| a.body.as_ref()),
+            response_truncated: answer.is_some_and(|a| a.truncated),
+        }
     }
 }
 
@@ -168,10 +185,7 @@ impl Queue {
     /// meantime, or a delivery that was cancelled, is no danger: the log has what happened, and nothing else changes. Writing the same
     /// results again changes nothing at all: whoever gets no answer may try again.
     pub async fn finish(&self, finished: &[Finished]) -> Result<()> {
-        let mut log = Attempts::default();
-        for one in finished {
-            log.add(one);
-        }
+        let log: Vec<NewAttempt<'_>> = finished.iter().map(NewAttempt::of).collect();
         let of = |wanted: fn(&Finished) -> bool| finished.iter().filter(move |one| wanted(one));
         let is_letter =
             |one: &Finished| one.verdict == Verdict::Dead && one.delivery.purpose != Purpose::Test;
@@ -201,15 +215,13 @@ impl Queue {
             WITH logged AS (
                 INSERT INTO attempts (id, delivery_id, task_id, queue_id, endpoint_id, number, verdict, reason, retry_at, url, status, failure,
                     wait_us, dns_us, connect_us, tls_us, first_byte_us, total_us, response_headers, response_body, response_truncated)
-                SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::smallint[], $7::text[], $8::text[],
-                    $9::timestamptz[], $10::text[], $11::smallint[], $12::text[], $13::int[], $14::int[], $15::int[], $16::int[], $17::int[],
-                    $18::int[], $19::text[], $20::bytea[], $21::bool[])
+                SELECT * FROM unnest($1::new_attempt[])
             ), gone AS (
                 -- delivered is delivered, whoever did it
-                DELETE FROM deliveries WHERE id = ANY($22)
+                DELETE FROM deliveries WHERE id = ANY($2)
             ), buried AS (
                 DELETE FROM deliveries d
-                USING unnest($23::uuid[], $24::smallint[], $25::smallint[], $26::text[], $27::smallint[], $28::text[], $29::timestamptz[], $30::text[])
+                USING unnest($3::uuid[], $4::smallint[], $5::smallint[], $6::text[], $7::smallint[], $8::text[], $9::timestamptz[], $10::text[])
                     AS g (id, before, made, reason, status, failure, died_at, kind)
                 WHERE d.id = g.id AND d.attempts = g.before
                 RETURNING d.id, d.task_id, d.queue_id, d.endpoint_id, g.kind, d.size, d.priority, g.made, g.reason, g.status, g.failure, g.died_at
@@ -218,29 +230,9 @@ impl Queue {
                 SELECT * FROM buried
             )
             UPDATE deliveries d SET attempts = g.made, due_at = g.at, reason = g.reason
-            FROM unnest($31::uuid[], $32::smallint[], $33::smallint[], $34::timestamptz[], $35::text[]) AS g (id, before, made, at, reason)
+            FROM unnest($11::uuid[], $12::smallint[], $13::smallint[], $14::timestamptz[], $15::text[]) AS g (id, before, made, at, reason)
             WHERE d.id = g.id AND d.attempts = g.before",
-            &log.ids,
-            &log.deliveries,
-            &log.tasks,
-            &log.queues,
-            &log.endpoints,
-            &log.numbers,
-            &log.verdicts as &[&str],
-            &log.reasons as &[Option<&str>],
-            &log.retry_at as &[Option<DateTime<Utc>>],
-            &log.urls as &[Option<&str>],
-            &log.statuses as &[Option<i16>],
-            &log.failures as &[Option<&str>],
-            &log.wait,
-            &log.dns as &[Option<i32>],
-            &log.connect as &[Option<i32>],
-            &log.tls as &[Option<i32>],
-            &log.first_byte as &[Option<i32>],
-            &log.total,
-            &log.headers as &[Option<String>],
-            &log.bodies as &[Option<&[u8]>],
-            &log.truncated,
+            &log as &[NewAttempt<'_>],
             &gone,
             &dead.iter().map(|one| one.delivery.id).collect::<Vec<_>>(),
             &dead.iter().map(before).collect::<Vec<_>>(),

@@ -73,19 +73,16 @@ pub(crate) struct Rollups(Mutex<HashMap<Slot, Counts>>);
 impl Rollups {
     pub(crate) fn enqueued(&self, rows: &Rows, kept: &Kept) {
         let mut slots = self.0.lock();
-        for ((task, queue_id), fanout) in rows.ids.iter().zip(&rows.queues).zip(&rows.fanouts) {
-            if kept.has(*task) {
-                let minute = minute_of(id::minted_at(*task));
-                let counts = slots
-                    .entry(Slot {
-                        minute,
-                        queue_id: *queue_id,
-                        endpoint_id: WHOLE_QUEUE,
-                    })
-                    .or_default();
-                counts.enqueued += 1;
-                counts.unmatched += i64::from(*fanout == 0);
-            }
+        for task in rows.tasks.iter().filter(|task| kept.has(task.id())) {
+            let counts = slots
+                .entry(Slot {
+                    minute: minute_of(id::minted_at(task.id())),
+                    queue_id: task.content.queue_id,
+                    endpoint_id: WHOLE_QUEUE,
+                })
+                .or_default();
+            counts.enqueued += 1;
+            counts.unmatched += i64::from(task.fanout == 0);
         }
     }
 

@@ -104,10 +104,7 @@ impl Api {
     async fn send(&self, method: Method, path: &str, body: Bytes) -> Result<Answer> {
         let what = format!("{method} {path}");
         let shot = self.site.shot(method, path, "application/json")?;
-        let answer = Client::open(&self.site)
-            .await?
-            .send(&shot, body, PATIENCE)
-            .await;
+        let answer = Client::open(&self.site).await?.send(&shot, body, PATIENCE).await;
         let answer = answer.map_err(|error| error.context(what.clone()))?;
         if answer.status.is_success() {
             Ok(answer)

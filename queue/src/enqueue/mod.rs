@@ -3,10 +3,11 @@
 //! A writer takes everything that is waiting, commits it, and answers each waiter. Idle, one task commits alone at once: there is no
 //! timer and no added latency. While one writer waits for the database, the next gathers.
 //!
-//! The way of a task here: [`Enqueuer`] → `writer` (gathers) → `rows` (fan-out, ids) → `insert` (the statement) → `writer` (hands over).
+//! The way of a task here: [`Enqueuer`] → `writer` (gathers) → `rows` (fan-out, ids) → `insert` (the statement, of what `wire` encodes) → `writer` (hands over).
 
 mod insert;
 mod rows;
+mod wire;
 mod writer;
 
 use std::sync::Arc;

@@ -1,14 +1,11 @@
-//! The rows of one statement: fan-out, ids, columns.
+//! The rows of one statement: fan-out and ids.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{HashMap, HashSet},
     sync::Arc,
 };
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use proto::RetryPolicy;
-use sqlx::types::Json;
 
 use super::{Target, Unit};
 use crate::{
@@ -35,7 +32,7 @@ impl Planner<'_> {
         checked: &Checked,
         mint: &mut impl FnMut() -> TaskId,
     ) -> (TaskId, usize) {
-        let (id, row) = (mint(), self.rows.ids.len());
+        let (id, row) = (mint(), self.rows.tasks.len());
         if let Some(key) = &checked.task.idempotency_key {
             let first = *self.keys.entry((unit.queue.id, key.clone())).or_insert(row);
             if first != row {
@@ -67,34 +64,45 @@ impl Planner<'_> {
     }
 }
 
-/// The columns of one statement.
+/// What one statement inserts.
 #[derive(Default)]
 pub(crate) struct Rows {
-    pub(crate) ids: Vec<TaskId>,
-    pub(crate) queues: Vec<QueueId>,
-    pub(crate) fanouts: Vec<i32>,
-    pub(super) kinds: Vec<String>,
-    pub(super) content_types: Vec<String>,
-    pub(super) payloads: Vec<Bytes>,
-    pub(super) headers: Vec<Option<Json<BTreeMap<String, String>>>>,
-    pub(super) priorities: Vec<i16>,
-    pub(super) due: Vec<DateTime<Utc>>,
-    pub(super) expires: Vec<Option<DateTime<Utc>>>,
-    pub(super) retries: Vec<Option<Json<RetryPolicy>>>,
-    pub(super) keys: Vec<Option<String>>,
-    pub(super) fingerprints: Vec<Option<[u8; 32]>>,
-    pub(super) purposes: Vec<Purpose>,
-    // One a delivery: its id, the row of its task, its endpoint.
-    pub(super) sent_ids: Vec<DeliveryId>,
-    pub(super) sent_of: Vec<usize>,
-    pub(super) sent_endpoints: Vec<EndpointId>,
+    pub(crate) tasks: Vec<TaskRow>,
+    pub(super) deliveries: Vec<DeliveryRow>,
+}
+
+/// A task to be inserted.
+pub(crate) struct TaskRow {
+    /// Shared with the deliveries that go straight to their lanes.
+    pub(crate) content: Arc<Content>,
+    pub(crate) fanout: u32,
+    pub(super) priority: u8,
+    pub(super) due_at: DateTime<Utc>,
+    pub(super) expires_at: Option<DateTime<Utc>>,
+    pub(super) idempotency_key: Option<String>,
+    pub(super) fingerprint: Option<[u8; 32]>,
+    pub(super) purpose: Purpose,
+}
+
+/// A delivery to be inserted.
+pub(super) struct DeliveryRow {
+    pub(super) id: DeliveryId,
+    /// Which of the tasks.
+    pub(super) task: usize,
+    pub(super) endpoint_id: EndpointId,
+}
+
+impl TaskRow {
+    pub(crate) fn id(&self) -> TaskId {
+        self.content.id
+    }
 }
 
 impl Rows {
     fn add(
         &mut self,
         id: TaskId,
-        queue: QueueId,
+        queue_id: QueueId,
         checked: &Checked,
         endpoints: &[EndpointId],
         purpose: Purpose,
@@ -105,32 +113,37 @@ impl Rows {
             due_at,
             fingerprint,
         } = checked;
-        self.sent_of.extend(endpoints.iter().map(|_| self.ids.len()));
-        self.sent_endpoints.extend(endpoints);
-        self.ids.push(id);
-        self.queues.push(queue);
-        self.fanouts
-            .push(i32::try_from(endpoints.len()).unwrap_or(i32::MAX));
-        self.kinds.push(task.kind.clone());
-        self.content_types.push(task.content_type.clone());
-        self.payloads.push(task.payload.clone());
-        self.headers
-            .push((!task.headers.is_empty()).then(|| Json(task.headers.clone())));
-        self.priorities.push(i16::from(priority));
-        self.due.push(*due_at);
-        self.expires.push(task.expires_at);
-        self.retries.push(task.retry.clone().map(Json));
-        self.keys.push(task.idempotency_key.clone());
-        self.fingerprints.push(*fingerprint);
-        self.purposes.push(purpose);
+        let deliveries = endpoints.iter().map(|endpoint_id| DeliveryRow {
+            id: DeliveryId::nil(),
+            task: self.tasks.len(),
+            endpoint_id: *endpoint_id,
+        });
+        self.deliveries.extend(deliveries);
+        let content = Content {
+            id,
+            queue_id,
+            kind: task.kind.clone(),
+            content_type: task.content_type.clone(),
+            payload: task.payload.clone(),
+            headers: task.headers.clone(),
+            retry: task.retry.clone(),
+        };
+        self.tasks.push(TaskRow {
+            content: Arc::new(content),
+            fanout: u32::try_from(endpoints.len()).unwrap_or(u32::MAX),
+            priority,
+            due_at: *due_at,
+            expires_at: task.expires_at,
+            idempotency_key: task.idempotency_key.clone(),
+            fingerprint: *fingerprint,
+            purpose,
+        });
     }
 
     pub(super) fn add_delivery_ids(&mut self, rng: &mut impl rand::Rng) {
-        self.sent_ids = self
-            .sent_of
-            .iter()
-            .map(|row| id::delivery_of(self.ids[*row], rng))
-            .collect();
+        for delivery in &mut self.deliveries {
+            delivery.id = id::delivery_of(self.tasks[delivery.task].id(), rng);
+        }
     }
 
     /// The deliveries that `wanted` (task, endpoint) says yes to, as the dispatcher takes them.
@@ -139,41 +152,21 @@ impl Rows {
         mut wanted: impl FnMut(TaskId, EndpointId) -> bool,
         out: &mut Vec<Delivery>,
     ) {
-        let mut shared: Option<(usize, Arc<Content>)> = None;
-        for ((id, row), endpoint_id) in self.sent_ids.iter().zip(&self.sent_of).zip(&self.sent_endpoints) {
-            if !wanted(self.ids[*row], *endpoint_id) {
+        for row in &self.deliveries {
+            let task = &self.tasks[row.task];
+            if !wanted(task.id(), row.endpoint_id) {
                 continue;
             }
-            let content = match &shared {
-                Some((last, content)) if last == row => content.clone(),
-                _ => Arc::new(self.content(*row)),
-            };
-            shared = Some((*row, content.clone()));
             out.push(Delivery {
-                id: *id,
-                endpoint_id: *endpoint_id,
-                content,
-                due_at: self.due[*row],
-                expires_at: self.expires[*row],
-                priority: u8::try_from(self.priorities[*row]).unwrap_or(DEFAULT_PRIORITY),
+                id: row.id,
+                endpoint_id: row.endpoint_id,
+                content: task.content.clone(),
+                due_at: task.due_at,
+                expires_at: task.expires_at,
+                priority: task.priority,
                 attempts: 0,
-                purpose: self.purposes[*row],
+                purpose: task.purpose,
             });
-        }
-    }
-
-    fn content(&self, row: usize) -> Content {
-        Content {
-            id: self.ids[row],
-            queue_id: self.queues[row],
-            kind: self.kinds[row].clone(),
-            content_type: self.content_types[row].clone(),
-            payload: self.payloads[row].clone(),
-            headers: self.headers[row]
-                .as_ref()
-                .map(|h| h.0.clone())
-                .unwrap_or_default(),
-            retry: self.retries[row].as_ref().map(|r| r.0.clone()),
         }
     }
 }

@@ -190,7 +190,7 @@ impl Writer {
             .zip(group)
             .map(|((id, row), (_, checked))| {
                 // What shares the row of a loser has lost with it.
-                if let Some(first) = firsts.get(&rows.ids[*row]) {
+                if let Some(first) = firsts.get(&rows.tasks[*row].id()) {
                     if Some(first.fingerprint) != checked.fingerprint {
                         return Err(KeyReused);
                     }
@@ -200,14 +200,14 @@ impl Writer {
                         repeated: true,
                     });
                 }
-                let repeated = rows.ids[*row] != *id;
-                if repeated && rows.fingerprints[*row] != checked.fingerprint {
+                let task = &rows.tasks[*row];
+                let repeated = task.id() != *id;
+                if repeated && task.fingerprint != checked.fingerprint {
                     return Err(KeyReused);
                 }
-                let (id, deliveries) = (rows.ids[*row], u32::try_from(rows.fanouts[*row]).unwrap_or(0));
                 Ok(Receipt {
-                    id,
-                    deliveries,
+                    id: task.id(),
+                    deliveries: task.fanout,
                     repeated,
                 })
             })
