@@ -1,10 +1,12 @@
 //! Cancel: takes back what of a task has not ended.
 
 use chrono::{DateTime, Utc};
+use proto::EventKind;
 
 use crate::{
     db::Queue,
     error::Result,
+    events::Moved,
     id::{self, TaskId},
 };
 
@@ -22,7 +24,8 @@ impl Queue {
                 INSERT INTO attempts (id, delivery_id, task_id, queue_id, endpoint_id, number, verdict, reason, wait_us, total_us)
                 SELECT $4, id, task_id, queue_id, endpoint_id, attempts, 'cancelled', 'cancelled by request', 0, 0 FROM gone
             )
-            SELECT id AS "id!", endpoint_id AS "endpoint_id!" FROM gone"#,
+            SELECT gone.id AS "id!", gone.queue_id AS "queue_id!", endpoint_id AS "endpoint_id!", attempts AS "attempts!", type AS "kind!"
+            FROM gone JOIN tasks ON tasks.id = $3"#,
             from,
             to,
             task,
@@ -30,7 +33,21 @@ impl Queue {
         )
         .fetch_all(&self.inner.hot)
         .await?;
-        let gone: Vec<_> = rows.into_iter().map(|row| (row.endpoint_id, row.id)).collect();
+        let cancelled = rows.iter().map(|row| Moved {
+            delivery: row.id,
+            task,
+            queue: row.queue_id,
+            endpoint: row.endpoint_id,
+            kind: &row.kind,
+            attempts: u32::try_from(row.attempts).unwrap_or(0),
+        });
+        self.tell_moved(
+            EventKind::DeliveryCancelled,
+            "cancelled by request",
+            cancelled,
+            now,
+        );
+        let gone: Vec<_> = rows.iter().map(|row| (row.endpoint_id, row.id)).collect();
         self.withdrawn(&gone).await?;
         Ok(u32::try_from(gone.len()).unwrap_or(u32::MAX))
     }

@@ -21,6 +21,7 @@ use crate::{
     catalog::Catalog,
     delivery::Door,
     error::{Error, Result},
+    events::{self, Bus},
     id::{self, Mint},
     pool::Pool,
     rollup::Rollups,
@@ -46,6 +47,8 @@ pub struct Config {
     pub defaults: Settings,
     /// How long an idempotency key is remembered.
     pub idempotency_window: Duration,
+    /// What is kept for subscribers to events.
+    pub events: events::Limits,
 }
 
 impl Config {
@@ -59,6 +62,7 @@ impl Config {
             statement_timeout: Duration::from_secs(20),
             defaults: Settings::default(),
             idempotency_window: Duration::from_hours(24),
+            events: events::Limits::default(),
         }
     }
 }
@@ -79,6 +83,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) catalog: Catalog,
     pub(crate) rollups: Rollups,
+    pub(crate) events: Bus,
     door: OnceLock<Arc<dyn Door>>,
     ids: Mutex<(Mint, StdRng)>,
 }
@@ -130,7 +135,9 @@ impl Queue {
             clippy::disallowed_methods,
             reason = "the edge: ids and secrets are drawn from this one generator"
         )]
-        let rng = rand::make_rng();
+        let mut rng: StdRng = rand::make_rng();
+        // Of this process alone: a node's id may be used again by the next one.
+        let origin = id::one(now, &mut rng);
         let inner = Inner {
             pool,
             hot,
@@ -138,6 +145,7 @@ impl Queue {
             vault,
             catalog: Catalog::default(),
             rollups: Rollups::default(),
+            events: Bus::new(origin, config.events.clone()),
             door: OnceLock::new(),
             ids: Mutex::new((Mint::default(), rng)),
             config,
@@ -192,8 +200,9 @@ impl Queue {
         Ok(())
     }
 
-    /// Closes every connection, once their statements have ended.
+    /// Ends all subscriptions, and closes every connection, once their statements have ended.
     pub async fn close(&self) {
+        self.end_subscriptions();
         self.inner.hot.close().await;
         self.inner.pool.close().await;
     }

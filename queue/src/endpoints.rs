@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use proto::{DeliverySettings, EndpointStatus, EndpointUpdate, NewEndpoint};
+use proto::{DeliverySettings, EndpointStatus, EndpointUpdate, EventKind, NewEndpoint};
 use sqlx::types::Json;
 
 use crate::{
@@ -60,6 +60,18 @@ fn status_word(status: EndpointStatus) -> &'static str {
     }
 }
 
+/// What is told when an endpoint's status becomes another.
+fn status_event(before: Option<EndpointStatus>, after: EndpointStatus) -> Option<EventKind> {
+    use EndpointStatus::{Disabled, Enabled, Paused};
+    match (before, after) {
+        (Some(before), after) if before == after => None,
+        (_, Paused) => Some(EventKind::EndpointPaused),
+        (_, Disabled) => Some(EventKind::EndpointDisabled),
+        (Some(Paused), Enabled) => Some(EventKind::EndpointResumed),
+        (_, Enabled) => Some(EventKind::EndpointEnabled),
+    }
+}
+
 impl Queue {
     /// Registers an endpoint on a queue. The answer is the only one that carries its secret.
     pub async fn make_endpoint(
@@ -108,6 +120,7 @@ impl Queue {
         .await?;
         self.insert_secret(&mut change, id, &secret, now).await?;
         change.commit(self).await?;
+        self.tell_endpoints(EventKind::EndpointCreated, queue_id, &[id], None, now);
         let mut made = self.read_endpoint(id).await?;
         made.secret = Some(secret.reveal());
         Ok(made)
@@ -163,7 +176,7 @@ impl Queue {
         let mut change = self.begin_change().await?;
         let current = sqlx::query!(
             r#"-- update endpoint: read
-            SELECT url, description, filter, headers AS "headers: Json<BTreeMap<String, String>>",
+            SELECT queue_id, url, description, filter, headers AS "headers: Json<BTreeMap<String, String>>",
                 settings AS "settings: Json<DeliverySettings>"
             FROM endpoints WHERE id = $1 AND deleted_at IS NULL"#,
             id
@@ -197,6 +210,7 @@ impl Queue {
         .execute(&mut *change.tx)
         .await?;
         change.commit(self).await?;
+        self.tell_endpoints(EventKind::EndpointUpdated, current.queue_id, &[id], None, now);
         self.read_endpoint(id).await
     }
 
@@ -231,9 +245,16 @@ impl Queue {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let mut change = self.begin_change().await?;
-        let done = sqlx::query!(
+        let before = sqlx::query!(
+            "-- endpoint status: read\nSELECT queue_id, status FROM endpoints WHERE id = $1 AND deleted_at IS NULL",
+            id
+        )
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| no_endpoint(id))?;
+        sqlx::query!(
             "-- endpoint status
-            UPDATE endpoints SET status = $2, disabled_reason = $3, updated_at = $4, changed = $5 WHERE id = $1 AND deleted_at IS NULL",
+            UPDATE endpoints SET status = $2, disabled_reason = $3, updated_at = $4, changed = $5 WHERE id = $1",
             id,
             status_word(status),
             reason,
@@ -242,28 +263,29 @@ impl Queue {
         )
         .execute(&mut *change.tx)
         .await?;
-        if done.rows_affected() == 0 {
-            return Err(no_endpoint(id));
+        change.commit(self).await?;
+        if let Some(kind) = status_event(catalog::parse_status(&before.status), status) {
+            self.tell_endpoints(kind, before.queue_id, &[id], reason, now);
         }
-        change.commit(self).await
+        Ok(())
     }
 
     /// Deletes an endpoint. What waits for it is swept away in the background.
     pub async fn delete_endpoint(&self, id: EndpointId, now: DateTime<Utc>) -> Result<()> {
         let mut change = self.begin_change().await?;
-        let done = sqlx::query!(
+        let queue = sqlx::query_scalar!(
             "-- delete endpoint
-            UPDATE endpoints SET deleted_at = $2, updated_at = $2, changed = $3 WHERE id = $1 AND deleted_at IS NULL",
+            UPDATE endpoints SET deleted_at = $2, updated_at = $2, changed = $3 WHERE id = $1 AND deleted_at IS NULL RETURNING queue_id",
             id,
             now,
             change.version
         )
-        .execute(&mut *change.tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Err(no_endpoint(id));
-        }
-        change.commit(self).await
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| no_endpoint(id))?;
+        change.commit(self).await?;
+        self.tell_endpoints(EventKind::EndpointDeleted, queue, &[id], None, now);
+        Ok(())
     }
 }
 

@@ -51,7 +51,7 @@ impl Finished {
         self.delivery.attempts + u32::from(self.request.is_some())
     }
 
-    fn status(&self) -> Option<i16> {
+    pub(crate) fn status(&self) -> Option<i16> {
         match &self.request {
             Some(Request {
                 outcome: Outcome::Answered(answer),
@@ -61,7 +61,7 @@ impl Finished {
         }
     }
 
-    fn failure(&self) -> Option<&'static str> {
+    pub(crate) fn failure(&self) -> Option<&'static str> {
         match &self.request {
             Some(Request {
                 outcome: Outcome::Failed(failure),
@@ -258,6 +258,7 @@ impl Queue {
             }
         }
         self.inner.rollups.count(finished.iter().map(counted));
+        self.tell_finished(finished);
         Ok(())
     }
 }

@@ -7,6 +7,7 @@
 //! - [`outcome`] → [`verdict`] (by [`retry`] and [`settings`]) → [`finish`]: what happened, what is decided, what is written.
 //! - [`keys`], [`rights`]: who may ask for what.
 //! - [`signature`], [`vault`]: signing secrets, and how they are kept.
+//! - [`events`]: what happens, told to whoever subscribes.
 //! - [`ownership`]: which node pushes for which shard.
 //!
 //! This is the only crate that knows SQL. It knows nothing of HTTP: neither how a request came in nor how one goes out.
@@ -22,6 +23,7 @@ pub mod endpoint;
 pub mod endpoints;
 pub mod enqueue;
 pub mod error;
+pub mod events;
 pub mod finish;
 pub mod glob;
 pub mod headers;

@@ -11,6 +11,7 @@ use crate::{
     change,
     db::Queue,
     error::{Error, Result},
+    events,
 };
 
 /// The channel on which nodes hear of deliveries that another node committed for their shards.
@@ -69,9 +70,12 @@ impl Queue {
             .connect_with(self.inner.listen.clone())
             .await?;
         let mut listener = PgListener::connect_with(&pool).await?;
-        listener.listen_all([change::CHANNEL, WORK, WITHDRAWN]).await?;
+        listener
+            .listen_all([change::CHANNEL, WORK, WITHDRAWN, events::WANTED])
+            .await?;
         // Subscribed first, looked second: what happened in between is heard or seen.
         self.refresh_catalog().await?;
+        self.ask_for_wishes().await?;
         let mut missed = true;
         loop {
             if missed && hints.try_send(Hint::Anything).is_ok() {
@@ -95,6 +99,10 @@ impl Queue {
                         .filter_map(|id| id.parse().ok())
                         .collect(),
                 ),
+                events::WANTED => {
+                    self.heard_wish(notice.payload());
+                    continue;
+                }
                 _ => {
                     self.refresh_catalog().await?;
                     continue;

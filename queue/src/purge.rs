@@ -48,29 +48,36 @@ impl Queue {
     /// Cancels what was enqueued to a queue up to now and has not ended.
     pub async fn purge_queue(&self, name: &str, now: DateTime<Utc>) -> Result<Count> {
         let queue = self.find_queue(name).await?.id;
-        let mut batches = Batches::begin();
-        loop {
-            let done = self
-                .cancel_waiting(Some(queue), None, "purged with its queue", now)
-                .await?;
-            if let Some(count) = batches.add(done) {
-                return Ok(count);
-            }
-        }
+        self.purge(queue, None, now).await
     }
 
     /// Cancels what waits for an endpoint.
     pub async fn purge_endpoint(&self, endpoint: EndpointId, now: DateTime<Utc>) -> Result<Count> {
-        self.find_endpoint(endpoint).await?;
+        let queue = self.find_endpoint(endpoint).await?.queue_id;
+        self.purge(queue, Some(endpoint), now).await
+    }
+
+    /// Cancels what waits in a queue, or for one of its endpoints, and tells of it as one event, although it may end early.
+    async fn purge(&self, queue: QueueId, endpoint: Option<EndpointId>, now: DateTime<Utc>) -> Result<Count> {
+        let (of_queue, why) = match endpoint {
+            None => (Some(queue), "purged with its queue"),
+            Some(_) => (None, "purged with its endpoint"),
+        };
         let mut batches = Batches::begin();
-        loop {
-            let done = self
-                .cancel_waiting(None, Some(endpoint), "purged with its endpoint", now)
-                .await?;
-            if let Some(count) = batches.add(done) {
-                return Ok(count);
+        let purged = loop {
+            match self.cancel_waiting(of_queue, endpoint, why, now).await {
+                Ok(done) => {
+                    if let Some(count) = batches.add(done) {
+                        break Ok(count);
+                    }
+                }
+                Err(error) => break Err(error),
             }
+        };
+        if batches.count > 0 {
+            self.tell_purged(queue, endpoint, batches.count, now);
         }
+        purged
     }
 
     /// Cancels one batch of what was made before `now`, of a queue or of an endpoint, and logs why.

@@ -1,7 +1,7 @@
 //! Queues: make, read, list, change, pause, delete.
 
 use chrono::{DateTime, Utc};
-use proto::{DeliverySettings, NewQueue, QueueUpdate};
+use proto::{DeliverySettings, EventKind, NewQueue, QueueUpdate};
 use sqlx::types::Json;
 
 use crate::{
@@ -70,6 +70,7 @@ impl Queue {
         .await?
         .ok_or_else(|| Error::Conflict(format!("there is a queue {:?} already", new.name)))?;
         change.commit(self).await?;
+        self.tell_queue(EventKind::QueueCreated, id, now);
         Ok(made.into_queue(self))
     }
 
@@ -146,12 +147,20 @@ impl Queue {
         .fetch_one(&mut *change.tx)
         .await?;
         change.commit(self).await?;
+        self.tell_queue(EventKind::QueueUpdated, row.id, now);
         Ok(row.into_queue(self))
     }
 
     /// Pauses a queue, or lets it go on. Tasks are accepted all the while.
     pub async fn pause_queue(&self, name: &str, paused: bool, now: DateTime<Utc>) -> Result<proto::Queue> {
         let mut change = self.begin_change().await?;
+        let was_paused = sqlx::query_scalar!(
+            "-- pause queue: read\nSELECT paused FROM queues WHERE name = $1 AND deleted_at IS NULL",
+            name
+        )
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| no_queue(name))?;
         let row = sqlx::query_as!(
             Row,
             r#"-- pause queue
@@ -162,10 +171,17 @@ impl Queue {
             now,
             change.version
         )
-        .fetch_optional(&mut *change.tx)
-        .await?
-        .ok_or_else(|| no_queue(name))?;
+        .fetch_one(&mut *change.tx)
+        .await?;
         change.commit(self).await?;
+        if was_paused != paused {
+            let kind = if paused {
+                EventKind::QueuePaused
+            } else {
+                EventKind::QueueResumed
+            };
+            self.tell_queue(kind, row.id, now);
+        }
         Ok(row.into_queue(self))
     }
 
@@ -182,16 +198,19 @@ impl Queue {
         .fetch_optional(&mut *change.tx)
         .await?
         .ok_or_else(|| no_queue(name))?;
-        sqlx::query!(
+        let endpoints = sqlx::query_scalar!(
             "-- delete queue: endpoints
-            UPDATE endpoints SET deleted_at = $2, updated_at = $2, changed = $3 WHERE queue_id = $1 AND deleted_at IS NULL",
+            UPDATE endpoints SET deleted_at = $2, updated_at = $2, changed = $3 WHERE queue_id = $1 AND deleted_at IS NULL RETURNING id",
             id,
             now,
             change.version
         )
-        .execute(&mut *change.tx)
+        .fetch_all(&mut *change.tx)
         .await?;
-        change.commit(self).await
+        change.commit(self).await?;
+        self.tell_endpoints(EventKind::EndpointDeleted, id, &endpoints, None, now);
+        self.tell_queue(EventKind::QueueDeleted, id, now);
+        Ok(())
     }
 }
 

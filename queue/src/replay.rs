@@ -1,7 +1,7 @@
 //! Replay: makes new deliveries of dead letters. The task, and so the `webhook-id`, stays the same.
 
 use chrono::{DateTime, Utc};
-use proto::{Count, DeadLetterFilter, Replayed};
+use proto::{Count, DeadLetterFilter, EventKind, Replayed};
 
 use crate::{
     db::Queue,
@@ -9,6 +9,7 @@ use crate::{
     delivery::Purpose,
     endpoint::shard_of,
     error::{Error, Result},
+    events::Moved,
     id::{self, DeliveryId},
     purge::Batches,
     rights::Reach,
@@ -83,12 +84,13 @@ impl Queue {
                 WHERE l.id = g.id
                     AND EXISTS (SELECT FROM tasks t WHERE t.id = l.task_id)
                     AND EXISTS (SELECT FROM endpoints e WHERE e.id = l.endpoint_id AND e.deleted_at IS NULL)
-                RETURNING g.fresh, l.task_id, l.queue_id, l.endpoint_id, l.size, l.priority
+                RETURNING g.fresh, l.task_id, l.queue_id, l.endpoint_id, l.type, l.size, l.priority
             ), made AS (
                 INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, size, priority, purpose)
                 SELECT fresh, task_id, queue_id, endpoint_id, $3, size, priority, $4 FROM taken
             )
-            SELECT fresh AS "fresh!", task_id AS "task_id!", endpoint_id AS "endpoint_id!" FROM taken"#,
+            SELECT fresh AS "fresh!", task_id AS "task_id!", queue_id AS "queue_id!", endpoint_id AS "endpoint_id!", type AS "kind!"
+            FROM taken"#,
             letters,
             &fresh,
             now,
@@ -96,6 +98,15 @@ impl Queue {
         )
         .fetch_all(&self.inner.hot)
         .await?;
+        let made = rows.iter().map(|row| Moved {
+            delivery: row.fresh,
+            task: row.task_id,
+            queue: row.queue_id,
+            endpoint: row.endpoint_id,
+            kind: &row.kind,
+            attempts: 0,
+        });
+        self.tell_moved(EventKind::DeliveryReplayed, "replayed", made, now);
         if !rows.is_empty() {
             self.notify_work(rows.iter().map(|row| shard_of(row.endpoint_id)).collect())
                 .await?;

@@ -77,7 +77,7 @@ pub(crate) struct TaskRow {
     pub(crate) content: Arc<Content>,
     pub(crate) fanout: u32,
     pub(super) priority: u8,
-    pub(super) due_at: DateTime<Utc>,
+    pub(crate) due_at: DateTime<Utc>,
     pub(super) expires_at: Option<DateTime<Utc>>,
     pub(super) idempotency_key: Option<String>,
     pub(super) fingerprint: Option<[u8; 32]>,

@@ -213,6 +213,8 @@ impl Writer {
             })
             .collect();
         self.queue.inner.rollups.enqueued(&rows, &kept);
+        // Before the dispatcher has them: nothing is told of a delivery before its task.
+        self.queue.tell_enqueued(&rows, &kept);
         self.hand_over(snapshot, rows, &kept).await;
         Ok(receipts)
     }
