@@ -237,6 +237,9 @@ async fn chores(queue: Queue, follow: bool, stop: CancellationToken) {
             if let Err(error) = queue.flush_rollups().await {
                 debug!(%error, "counts could not be written; they are kept");
             }
+            if let Err(error) = queue.flush_key_uses().await {
+                debug!(%error, "when keys were used could not be written; it is kept");
+            }
         }
     };
     let sweeping = async {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use queue::{
-    keys::KeyEntry,
+    keys::{KeyEntry, Rate},
     rights::{Reach, Scopes},
 };
+use uuid::Uuid;
 
 /// Who asks, and what they may. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -19,6 +20,13 @@ impl Caller {
     pub(crate) fn scopes(&self) -> Scopes {
         match self {
             Self::Key(key) => key.rights.scopes,
+        }
+    }
+
+    /// How fast they may enqueue, if that is limited: the key that counts, and its rate.
+    pub(crate) fn rate(&self) -> Option<(Uuid, Rate)> {
+        match self {
+            Self::Key(key) => key.rate.map(|rate| (key.id, rate)),
         }
     }
 

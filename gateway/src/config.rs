@@ -20,6 +20,9 @@ pub struct Config {
     pub request_max_bytes: usize,
     /// Bytes of all bodies above 64 KiB that are in memory at once; what comes beyond is answered 503. Sixteen full batches.
     pub bodies_max_bytes: usize,
+    /// Requests under way at once; what comes beyond is answered 503. Many more than the database has connections for: above this,
+    /// waiting has grown into seconds. With bodies of 64 KiB, which `bodies_max_bytes` does not count, they take a gigabyte.
+    pub requests_max: usize,
     /// Time for one request in all, before it is answered 503: what most clients wait for at most.
     pub request_timeout: Duration,
     /// The part of it in which the body must have come, else it is answered 408: 16 MiB take 13 s at 10 Mbit/s.
@@ -56,6 +59,7 @@ impl Default for Config {
             batch_max_bytes: 16 << 20,
             request_max_bytes: 256 << 10,
             bodies_max_bytes: 256 << 20,
+            requests_max: 16_384,
             request_timeout: Duration::from_secs(30),
             body_timeout: Duration::from_secs(20),
             action_timeout: Duration::from_mins(1),

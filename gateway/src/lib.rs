@@ -13,6 +13,7 @@
 mod acting;
 mod auth;
 mod body;
+mod bucket;
 mod caller;
 mod config;
 mod json;
@@ -20,6 +21,7 @@ mod page;
 mod path;
 mod problem;
 mod query;
+mod rates;
 mod rest;
 mod serve;
 mod state;

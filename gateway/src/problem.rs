@@ -1,6 +1,9 @@
 //! What a caller is told when a request is not fulfilled: decided here once, for REST a problem document (RFC 9457).
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    sync::atomic::{AtomicU8, Ordering},
+    time::Duration,
+};
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -17,6 +20,8 @@ pub(crate) struct Refusal {
     pub(crate) detail: String,
     /// The fields to blame.
     pub(crate) errors: Vec<FieldError>,
+    /// When it may be tried again, if that is known.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 /// The kinds of refusal: a closed list, each with its status and its stable name.
@@ -42,6 +47,8 @@ pub(crate) enum Kind {
     UnsupportedMediaType,
     /// An idempotency key came again with other content.
     KeyReused,
+    /// Too much at once, or too often; later it can be done.
+    TooMany,
     /// A fault of ours.
     Internal,
     /// Not now; later perhaps.
@@ -90,6 +97,11 @@ impl Kind {
                 "idempotency-key-reused",
                 "The idempotency key was used with other content",
             ),
+            Self::TooMany => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "Too much in this time",
+            ),
             Self::Internal => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
@@ -110,6 +122,7 @@ impl Refusal {
             kind,
             detail: detail.into(),
             errors: vec![],
+            retry_after: None,
         }
     }
 
@@ -124,7 +137,22 @@ impl Refusal {
             [only] => format!("{}: {}", only.field, only.detail),
             several => format!("{} fields are wrong: see `errors`.", several.len()),
         };
-        Self { kind, detail, errors }
+        Self {
+            errors,
+            ..Self::new(kind, detail)
+        }
+    }
+
+    /// The same refusal with the time after which it may be tried again.
+    pub(crate) fn retry_after(mut self, wait: Duration) -> Self {
+        self.retry_after = Some(wait);
+        self
+    }
+
+    /// How long to wait before trying again, where that may help.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        let may_help = matches!(self.kind, Kind::Unavailable | Kind::TooMany);
+        may_help.then(|| self.retry_after.unwrap_or_else(in_a_moment))
     }
 
     /// One field of the input is wrong.
@@ -153,7 +181,10 @@ impl Refusal {
         if self.errors.is_empty() {
             self
         } else {
-            Self::of_fields(self.kind, self.errors)
+            Self {
+                retry_after: self.retry_after,
+                ..Self::of_fields(self.kind, self.errors)
+            }
         }
     }
 }
@@ -181,6 +212,7 @@ impl From<queue::Error> for Refusal {
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, name, title) = self.kind.describe();
+        let wait = self.wait();
         let problem = Problem {
             kind: format!("/problems/{name}"),
             title: title.to_owned(),
@@ -196,24 +228,26 @@ impl IntoResponse for Refusal {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
-        match self.kind {
-            Kind::Unauthorized => {
-                headers.insert(
-                    header::WWW_AUTHENTICATE,
-                    HeaderValue::from_static("Bearer realm=\"posthaste\""),
-                );
-            }
-            Kind::Unavailable => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after()));
-            }
-            _ => {}
+        if self.kind == Kind::Unauthorized {
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"posthaste\""),
+            );
+        }
+        if let Some(wait) = wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
         }
         response
     }
 }
 
-/// Seconds until a refused caller tries again: 1 to 5 in turn, so that those refused together do not come back together.
-fn retry_after() -> u16 {
+/// A time in seconds, as `Retry-After` has it: at least one, and never too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
+}
+
+/// When a refused caller tries again, if nothing says when: 1 to 5 s in turn, so that those refused together do not come back together.
+fn in_a_moment() -> Duration {
     static TURN: AtomicU8 = AtomicU8::new(0);
-    u16::from(TURN.fetch_add(1, Ordering::Relaxed) % 5) + 1
+    Duration::from_secs(u64::from(TURN.fetch_add(1, Ordering::Relaxed) % 5) + 1)
 }

@@ -25,7 +25,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{config::Config, rest::router, state::Gateway};
+use crate::{auth::Peer, config::Config, rest::router, state::Gateway};
 
 /// How long to wait when the process has run out of descriptors: until some connection has ended.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -49,7 +49,9 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: CancellationTo
         };
         let Some((stream, place)) = accepted else { continue };
         let asked = Arc::new(AtomicBool::new(false));
+        let Ok(peer) = stream.peer_addr() else { continue };
         let service = Requests {
+            peer: Peer(peer.ip()),
             router: router.clone(),
             asked: asked.clone(),
         };
@@ -157,6 +159,8 @@ fn is_the_peers(error: &io::Error) -> bool {
 
 /// The router, as one connection sees it.
 struct Requests {
+    /// Where it comes from.
+    peer: Peer,
     router: Router,
     /// Whether a request has come.
     asked: Arc<AtomicBool>,
@@ -167,8 +171,9 @@ impl Service<Request<Incoming>> for Requests {
     type Error = std::convert::Infallible;
     type Future = axum::routing::future::RouteFuture<std::convert::Infallible>;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.asked.store(true, Ordering::Relaxed);
+        request.extensions_mut().insert(self.peer);
         // A router is always ready, and cloned by reference.
         tower_service::Service::call(&mut self.router.clone(), request)
     }

@@ -4,10 +4,15 @@ use std::{
 };
 
 use queue::{Enqueuer, Queue};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
-use crate::{auth::KeyLooks, config::Config, problem::Refusal};
+use crate::{
+    auth::{Guesses, KeyLooks},
+    config::Config,
+    problem::{Kind, Refusal},
+    rates::Rates,
+};
 
 /// Says why an endpoint's URL is refused, judging by its host alone (a literal address, a special name). What a name resolves to is
 /// judged when it is connected to.
@@ -29,6 +34,9 @@ struct Inner {
     vet_url: VetUrl,
     ready: Ready,
     key_looks: KeyLooks,
+    guesses: Guesses,
+    rates: Rates,
+    requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
     last_ping: tokio::sync::Mutex<Option<(Instant, bool)>>,
 }
@@ -51,6 +59,7 @@ impl Gateway {
         let bodies = Arc::new(Semaphore::new(
             config.bodies_max_bytes.min(Semaphore::MAX_PERMITS),
         ));
+        let requests = Arc::new(Semaphore::new(config.requests_max.min(Semaphore::MAX_PERMITS)));
         let (key_looks, last_ping) = (KeyLooks::default(), tokio::sync::Mutex::default());
         Self {
             inner: Arc::new(Inner {
@@ -60,6 +69,9 @@ impl Gateway {
                 vet_url,
                 ready,
                 key_looks,
+                guesses: Guesses::new(Instant::now()),
+                rates: Rates::new(Instant::now()),
+                requests,
                 bodies,
                 last_ping,
             }),
@@ -84,6 +96,26 @@ impl Gateway {
     /// How often the database may still be asked for keys that are not known.
     pub(crate) fn key_looks(&self) -> &KeyLooks {
         &self.inner.key_looks
+    }
+
+    /// Counts keys and tokens that were not valid.
+    pub(crate) fn guesses(&self) -> &Guesses {
+        &self.inner.guesses
+    }
+
+    /// How fast tasks may be enqueued with keys that have a limit.
+    pub(crate) fn rates(&self) -> &Rates {
+        &self.inner.rates
+    }
+
+    /// A place among the requests that are under way; 503 if all are taken.
+    pub(crate) fn place(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        self.inner.requests.clone().try_acquire_owned().map_err(|_| {
+            Refusal::new(
+                Kind::Unavailable,
+                "Too many requests are under way at once. Try again in a moment.",
+            )
+        })
     }
 
     /// Bytes that large bodies may still take.

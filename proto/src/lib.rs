@@ -30,7 +30,7 @@ pub use endpoints::{
     TestSend,
 };
 pub use events::{Event, EventKind, EventMessage, Missed, MissedKind};
-pub use keys::Scope;
+pub use keys::{EnqueueRate, Key, KeyUpdate, NewKey, RotateKey, Scope};
 pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};

@@ -23,7 +23,6 @@ use crate::{
     id::{EndpointId, QueueId},
     keys::{KeyEntry, KeyHash},
     queues::no_queue,
-    rights::Rights,
     settings,
     signature::{Secret, Signer},
 };
@@ -160,7 +159,7 @@ impl Queue {
         let mut next = Snapshot::clone(&known);
         self.read_queues(&mut next, known.version).await?;
         self.read_endpoints(&mut next, known.version).await?;
-        self.read_keys(&mut next, known.version).await?;
+        self.read_changed_keys(&mut next, known.version).await?;
         link(&mut next, &self.inner.config.defaults);
         next.version = version;
         catalog.current.store(Arc::new(next));
@@ -270,30 +269,6 @@ impl Queue {
             .open(id, sealed)
             .map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))?;
         Secret::from_bytes(bytes).map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))
-    }
-
-    async fn read_keys(&self, next: &mut Snapshot, known: i64) -> Result<()> {
-        let rows = sqlx::query!(
-            "-- catalog: changed keys\nSELECT id, name, hash, revoked_at FROM api_keys WHERE changed > $1",
-            known
-        )
-        .fetch_all(&self.inner.pool)
-        .await?;
-        for row in rows {
-            let hash = KeyHash::try_from(row.hash.as_slice())
-                .map_err(|_| Error::corrupt("api_keys", "hash", row.id, "not 32 bytes"))?;
-            if row.revoked_at.is_some() {
-                next.keys.remove(&hash);
-            } else {
-                let entry = KeyEntry {
-                    id: row.id,
-                    name: row.name,
-                    rights: Rights::all(),
-                };
-                next.keys.insert(hash, Arc::new(entry));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -5,7 +5,11 @@ mod kit;
 use std::{collections::BTreeSet, time::Duration};
 
 use kit::{Kit, now, open};
-use queue::{Config, Error, Queue, id::EndpointId, listen::Hint, ownership::assign, vault::Vault};
+use proto::{NewKey, Scope};
+use queue::{
+    Config, Error, Queue, id::EndpointId, keys::KeyLook, listen::Hint, ownership::assign, rights::Rights,
+    vault::Vault,
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -63,9 +67,20 @@ async fn a_queue_made_on_one_node_is_found_on_another_at_once() {
     let other = open(&kit.database).await;
     let endpoint = kit.queue_with_endpoint("q").await;
     assert_eq!(other.find_queue("q").await.unwrap().endpoints, [endpoint.id]);
-    let key = kit.queue.make_key("a key", now()).await.unwrap();
-    assert!(other.authenticate(&key, true).await.unwrap().is_some());
-    assert!(other.authenticate("ph_wrong", true).await.unwrap().is_none());
+    let key = NewKey {
+        name: "a key".into(),
+        scopes: vec![Scope::Read],
+        queues: vec!["q*".into()],
+        ..NewKey::default()
+    };
+    let key = kit.queue.make_key(key, now()).await.unwrap().key.unwrap();
+    assert!(matches!(other.authenticate(&key, now()), KeyLook::Unknown));
+    let look = other.authenticate_anew(&key, now()).await.unwrap();
+    assert!(
+        matches!(look, KeyLook::Valid(entry) if entry.rights.reach.covers("q1") && entry.name == "a key")
+    );
+    let wrong = other.authenticate_anew("ph_wrong", now()).await.unwrap();
+    assert!(matches!(wrong, KeyLook::Unknown));
 }
 
 #[tokio::test]
@@ -98,7 +113,8 @@ async fn the_first_key_is_made_once() {
     let (one, two) = tokio::join!(kit.queue.make_first_key(now()), other.make_first_key(now()));
     let keys: Vec<String> = [one.unwrap(), two.unwrap()].into_iter().flatten().collect();
     assert_eq!(keys.len(), 1);
-    assert!(kit.queue.authenticate(&keys[0], true).await.unwrap().is_some());
+    let look = kit.queue.authenticate_anew(&keys[0], now()).await.unwrap();
+    assert!(matches!(look, KeyLook::Valid(entry) if entry.rights == Rights::all()));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The one way of tasks in: a queue that the caller may put them into, a check of each, their commit, and an answer for each.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use chrono::{DateTime, Utc};
 use proto::{Enqueued, Scope};
@@ -11,7 +11,10 @@ use queue::{
 };
 
 use super::Acting;
-use crate::problem::{Kind, Refusal};
+use crate::{
+    problem::{Kind, Refusal},
+    rates::Allowance,
+};
 
 impl Acting {
     /// The queue of this name, if the caller may put tasks into it. A look into memory, before any of the body is read.
@@ -33,7 +36,38 @@ impl Acting {
         task: Checked,
         now: DateTime<Utc>,
     ) -> Result<Enqueued, Refusal> {
+        self.spend(1)?;
         self.commit(queue, task, Target::Matching, now).await
+    }
+
+    /// What the caller may still enqueue, if that is limited.
+    pub(crate) fn allowance(&self) -> Option<Allowance> {
+        let (key, rate) = self.caller.rate()?;
+        Some(self.gateway.rates().allowance(key, rate, Instant::now()))
+    }
+
+    /// Takes so many tasks from what the caller may enqueue.
+    fn spend(&self, tasks: usize) -> Result<(), Refusal> {
+        let Some((key, rate)) = self.caller.rate() else {
+            return Ok(());
+        };
+        let tasks = u32::try_from(tasks).unwrap_or(u32::MAX);
+        if tasks > rate.burst.get() {
+            // No waiting would help.
+            let detail = format!(
+                "more than the {} tasks that your key may enqueue at once: send smaller batches",
+                rate.burst
+            );
+            return Err(Refusal::of_field(Kind::TooLarge, "body", detail));
+        }
+        let taken = self.gateway.rates().take(key, rate, tasks, Instant::now());
+        taken.map_err(|wait| {
+            let detail = format!(
+                "Your key may enqueue {} tasks a second, and {} at once: that is used up.",
+                rate.per_second, rate.burst
+            );
+            Refusal::new(Kind::TooMany, detail).retry_after(wait)
+        })
     }
 
     pub(super) async fn commit(
@@ -52,7 +86,7 @@ impl Acting {
             .map_err(key_reused)
     }
 
-    /// Commits those of a batch that passed their check, and answers for all in order.
+    /// Commits those of a batch that passed their check, which count towards the caller's rate, and answers for all in order.
     pub(crate) async fn enqueue_batch(
         &self,
         queue: Arc<QueueEntry>,
@@ -64,6 +98,7 @@ impl Acting {
         for item in batch {
             refused.push(item.map(|task| tasks.push(task)));
         }
+        self.spend(tasks.len())?;
         let enqueuer = self.gateway.enqueuer();
         let receipts = enqueuer.enqueue(queue, tasks, Target::Matching, now).await?;
         let mut receipts = receipts.into_iter();

@@ -9,6 +9,7 @@ mod attempts;
 mod dead_letters;
 mod endpoints;
 mod enqueue;
+mod keys;
 mod queues;
 mod secrets;
 mod tasks;

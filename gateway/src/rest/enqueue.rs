@@ -3,7 +3,7 @@
 use axum::{
     Router,
     extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -38,8 +38,37 @@ pub(super) fn routes() -> Router<Gateway> {
         .route("/v1/queues/{queue}/tasks/batch", post(batch))
 }
 
-async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Result<Response, Refusal> {
-    let queue = acting.queue_for_tasks(&name).await?;
+async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Response {
+    told(&acting, enqueue_one(&acting, &name, request).await)
+}
+
+async fn raw(acting: Acting, QueueName(name): QueueName, request: Request) -> Response {
+    told(&acting, enqueue_raw(&acting, &name, request).await)
+}
+
+async fn batch(acting: Acting, QueueName(name): QueueName, request: Request) -> Response {
+    told(&acting, enqueue_batch(&acting, &name, request).await)
+}
+
+/// The answer; to who has a limit with what is left of it.
+fn told(acting: &Acting, answer: Result<impl IntoResponse, Refusal>) -> Response {
+    let mut response = answer.into_response();
+    if let Some(allowance) = acting.allowance() {
+        for (name, value) in [
+            ("ratelimit-policy", allowance.policy().to_string()),
+            ("ratelimit", allowance.left().to_string()),
+        ] {
+            // Digits and punctuation: always a header's value.
+            if let Ok(value) = HeaderValue::try_from(value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+    }
+    response
+}
+
+async fn enqueue_one(acting: &Acting, name: &str, request: Request) -> Result<Response, Refusal> {
+    let queue = acting.queue_for_tasks(name).await?;
     let (parts, body) = request.into_parts();
     json::expect_json(&parts.headers)?;
     let limit = Limit {
@@ -55,8 +84,8 @@ async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Re
     Ok(accepted(acting.enqueue(queue, checked, now).await?))
 }
 
-async fn raw(acting: Acting, QueueName(name): QueueName, request: Request) -> Result<Response, Refusal> {
-    let queue = acting.queue_for_tasks(&name).await?;
+async fn enqueue_raw(acting: &Acting, name: &str, request: Request) -> Result<Response, Refusal> {
+    let queue = acting.queue_for_tasks(name).await?;
     let (parts, body) = request.into_parts();
     let mut task = raw_task(&parts.headers)?;
     task.idempotency_key = idempotency::from_header(&parts.headers)?;
@@ -85,12 +114,12 @@ fn accepted(enqueued: Enqueued) -> Response {
         .into_response()
 }
 
-async fn batch(
-    acting: Acting,
-    QueueName(name): QueueName,
+async fn enqueue_batch(
+    acting: &Acting,
+    name: &str,
     request: Request,
 ) -> Result<Answer<BatchResult>, Refusal> {
-    let queue = acting.queue_for_tasks(&name).await?;
+    let queue = acting.queue_for_tasks(name).await?;
     let (parts, body) = request.into_parts();
     let form = form(&parts.headers)?;
     let limit = Limit {
@@ -100,7 +129,7 @@ async fn batch(
     let whole = body::read(acting.gateway(), body, limit).await?;
     let now = time::now();
     let checked = if whole.bytes.len() <= PARSED_HERE {
-        check_all(&acting, form, &whole.bytes, now)?
+        check_all(acting, form, &whole.bytes, now)?
     } else {
         let (acting, bytes) = (acting.clone(), whole.bytes.clone());
         let parsed = tokio::task::spawn_blocking(move || check_all(&acting, form, &bytes, now)).await;

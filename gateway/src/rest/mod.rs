@@ -22,6 +22,7 @@ mod dead_letters;
 mod endpoints;
 mod enqueue;
 mod health;
+mod keys;
 mod queues;
 mod secrets;
 mod tasks;
@@ -36,6 +37,7 @@ pub fn router(gateway: Gateway) -> Router {
         .merge(enqueue::routes())
         .merge(tasks::routes())
         .merge(dead_letters::routes())
+        .merge(keys::routes())
         .layer(from_fn_with_state(
             Rule {
                 time: quick,
@@ -49,6 +51,7 @@ pub fn router(gateway: Gateway) -> Router {
         .merge(tasks::lists())
         .merge(attempts::lists())
         .merge(dead_letters::lists())
+        .merge(keys::lists())
         .layer(from_fn_with_state(
             Rule {
                 time: quick,

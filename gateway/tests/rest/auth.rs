@@ -3,7 +3,7 @@
 use axum::http::{Method, StatusCode};
 use queue::Queue;
 
-use crate::kit::{App, now, vault};
+use crate::kit::{App, make_key, now, vault};
 
 /// One request of each route that wants a key.
 const ROUTES: [(&str, &str); 40] = [
@@ -118,13 +118,23 @@ async fn a_key_that_another_node_just_made_works_at_once() {
     let other = Queue::open(queue::Config::new(app.database.url()), vault(), now())
         .await
         .unwrap();
-    let key = format!("Bearer {}", other.make_key("elsewhere", now()).await.unwrap());
+    let key = format!("Bearer {}", other_key(&other).await);
     app.request_without_key(Method::GET, "/v1/queues")
         .header("authorization", &key)
         .send()
         .await
         .is(StatusCode::OK);
     other.close().await;
+}
+
+async fn other_key(queue: &Queue) -> String {
+    let new = proto::NewKey {
+        name: "elsewhere".into(),
+        scopes: vec![proto::Scope::Read],
+        queues: vec!["*".into()],
+        ..proto::NewKey::default()
+    };
+    make_key(queue, new).await
 }
 
 #[tokio::test]

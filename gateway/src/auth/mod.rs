@@ -1,0 +1,135 @@
+//! Who asks: `Authorization: Bearer ph_…`.
+
+mod guesses;
+mod looks;
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    time::Instant,
+};
+
+use axum::{
+    extract::{Request, State},
+    http::{Extensions, HeaderMap, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use queue::keys::KeyLook;
+
+pub(crate) use self::{guesses::Guesses, looks::KeyLooks};
+use crate::{
+    caller::Caller,
+    problem::{Kind, Refusal},
+    state::Gateway,
+    time,
+};
+
+/// Where a request comes from: the address of its connection, put into each request's extensions where connections are accepted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
+impl Peer {
+    /// That of a request; of one that came over no connection, an address that nobody has.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions
+            .get()
+            .copied()
+            .unwrap_or(Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
+    }
+}
+
+/// Lets through who has a valid key, and puts the [`Caller`] into the request's extensions.
+pub(crate) async fn require_caller(
+    State(gateway): State<Gateway>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let peer = Peer::of(request.extensions());
+    match authenticate(&gateway, request.headers(), peer).await {
+        Ok(caller) => {
+            // After the question who asks: strangers take nobody's place.
+            let _place = match gateway.place() {
+                Ok(place) => place,
+                Err(refusal) => return refusal.into_response(),
+            };
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+/// Who asks, by the headers of a request, be it REST or gRPC.
+pub(crate) async fn authenticate(
+    gateway: &Gateway,
+    headers: &HeaderMap,
+    peer: Peer,
+) -> Result<Caller, Refusal> {
+    let key = bearer(headers)?;
+    let now = time::now();
+    // Known keys are in memory: a hash and a look-up.
+    let mut look = gateway.queue().authenticate(key, now);
+    if let KeyLook::Valid(key) = look {
+        return Ok(Caller::Key(key));
+    }
+    // From here on it is an error or a guess, or a key that another node just made.
+    let noted = gateway.guesses().note(peer.0, Instant::now());
+    noted.map_err(|wait| {
+        let detail = "Too many keys or tokens that are not valid came from your address. A valid one works all the while.";
+        Refusal::new(Kind::TooMany, detail).retry_after(wait)
+    })?;
+    if gateway.key_looks().take(Instant::now()) {
+        look = gateway.queue().authenticate_anew(key, now).await?;
+    }
+    match look {
+        KeyLook::Valid(key) => Ok(Caller::Key(key)),
+        KeyLook::Expired(at) => Err(Refusal::new(
+            Kind::Unauthorized,
+            format!("This API key expired at {}.", at.format("%FT%TZ")),
+        )),
+        KeyLook::Unknown => Err(Refusal::new(
+            Kind::Unauthorized,
+            "This API key is not valid: it is mistyped, was revoked, or belongs to another installation.",
+        )),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let missing = || {
+        Refusal::new(
+            Kind::Unauthorized,
+            "Send the API key in the header `Authorization: Bearer ph_…`.",
+        )
+    };
+    let value = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
+    let (scheme, key) = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(missing)?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(key.trim())
+    } else {
+        Err(missing())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scheme_is_bearer() {
+        let of = |value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            bearer(&headers).map(str::to_owned).ok()
+        };
+        assert_eq!(of("Bearer ph_x").as_deref(), Some("ph_x"));
+        assert_eq!(of("bearer  ph_x ").as_deref(), Some("ph_x"));
+        for none in ["", "ph_x", "Basic ph_x", "Bearer\tph_x"] {
+            assert_eq!(of(none), None, "{none:?}");
+        }
+        assert!(bearer(&HeaderMap::new()).is_err());
+    }
+}
