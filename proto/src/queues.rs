@@ -16,6 +16,9 @@ pub struct NewQueue {
     /// How its deliveries are made, unless an endpoint or a task says otherwise.
     #[serde(default, deserialize_with = "object")]
     pub settings: DeliverySettings,
+    /// How many deliveries that have not ended it may hold: beyond it enqueues are refused with 429. No limit if left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_depth: Option<u64>,
 }
 
 /// What of a queue is to change: a JSON merge patch (RFC 7396). What is left out stays; in `settings`, `null` takes a setting back.
@@ -36,6 +39,13 @@ pub struct QueueUpdate {
         deserialize_with = "present"
     )]
     pub settings: Option<serde_json::Value>,
+    /// The new limit; `null` takes it back.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub max_depth: Option<Option<u64>>,
 }
 
 /// A named stream of tasks, with its defaults.
@@ -49,6 +59,11 @@ pub struct Queue {
     pub description: String,
     /// What was set on it; what is absent has the default.
     pub settings: DeliverySettings,
+    /// How many deliveries that have not ended it may hold; absent for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_depth: Option<u64>,
+    /// How many deliveries it has that have not ended: scheduled, pending, retrying or in flight.
+    pub depth: u64,
     /// Whether its deliveries wait although they are due.
     pub paused: bool,
     /// How many endpoints are registered on it.

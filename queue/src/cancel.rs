@@ -23,13 +23,18 @@ impl Queue {
             ), logged AS (
                 INSERT INTO attempts (id, delivery_id, task_id, queue_id, endpoint_id, number, verdict, reason, wait_us, total_us)
                 SELECT $4, id, task_id, queue_id, endpoint_id, attempts, 'cancelled', 'cancelled by request', 0, 0 FROM gone
+            ), counted AS (
+                INSERT INTO depths AS d (queue_id, slot, deliveries)
+                SELECT queue_id, $5, -count(*) FROM gone GROUP BY queue_id ORDER BY queue_id
+                ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
             SELECT gone.id AS "id!", gone.queue_id AS "queue_id!", endpoint_id AS "endpoint_id!", attempts AS "attempts!", type AS "kind!"
             FROM gone JOIN tasks ON tasks.id = $3"#,
             from,
             to,
             task,
-            log_id
+            log_id,
+            self.inner.depths.other().0
         )
         .fetch_all(&self.inner.hot)
         .await?;

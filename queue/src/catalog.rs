@@ -50,6 +50,8 @@ pub struct QueueEntry {
     pub name: String,
     /// What was set on it.
     pub settings: DeliverySettings,
+    /// How many deliveries it may hold, if that is limited; see [`Queue::has_room`].
+    pub max_depth: Option<u64>,
     /// Whether its deliveries wait.
     pub paused: bool,
     /// Its endpoints, oldest first.
@@ -170,7 +172,7 @@ impl Queue {
     async fn read_queues(&self, next: &mut Snapshot, known: i64) -> Result<()> {
         let rows = sqlx::query!(
             r#"-- catalog: changed queues
-            SELECT id, name, settings AS "settings: Json<DeliverySettings>", paused, deleted_at FROM queues WHERE changed > $1"#,
+            SELECT id, name, settings AS "settings: Json<DeliverySettings>", max_depth, paused, deleted_at FROM queues WHERE changed > $1"#,
             known
         )
         .fetch_all(&self.inner.pool)
@@ -187,6 +189,7 @@ impl Queue {
                 id: row.id,
                 name: row.name.clone(),
                 settings: row.settings.0,
+                max_depth: row.max_depth.and_then(|limit| u64::try_from(limit).ok()),
                 paused: row.paused,
                 endpoints: vec![],
             };

@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use rand::{SeedableRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sqlx::{
     ConnectOptions,
     migrate::MigrateError,
@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     catalog::Catalog,
     delivery::Door,
+    depth::Depths,
     error::{Error, Result},
     events::{self, Bus},
     id::{self, Mint},
@@ -84,6 +85,7 @@ pub(crate) struct Inner {
     pub(crate) catalog: Catalog,
     pub(crate) rollups: Rollups,
     pub(crate) events: Bus,
+    pub(crate) depths: Depths,
     door: OnceLock<Arc<dyn Door>>,
     ids: Mutex<(Mint, StdRng)>,
 }
@@ -146,6 +148,7 @@ impl Queue {
             catalog: Catalog::default(),
             rollups: Rollups::default(),
             events: Bus::new(origin, config.events.clone()),
+            depths: Depths::new(rng.random()),
             door: OnceLock::new(),
             ids: Mutex::new((Mint::default(), rng)),
             config,

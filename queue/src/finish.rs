@@ -218,7 +218,7 @@ impl Queue {
                 SELECT * FROM unnest($1::new_attempt[])
             ), gone AS (
                 -- delivered is delivered, whoever did it
-                DELETE FROM deliveries WHERE id = ANY($2)
+                DELETE FROM deliveries WHERE id = ANY($2) RETURNING queue_id
             ), buried AS (
                 DELETE FROM deliveries d
                 USING unnest($3::uuid[], $4::smallint[], $5::smallint[], $6::text[], $7::smallint[], $8::text[], $9::timestamptz[], $10::text[])
@@ -228,6 +228,12 @@ impl Queue {
             ), letters AS (
                 INSERT INTO dead_letters (id, task_id, queue_id, endpoint_id, type, size, priority, attempts, reason, status, failure, died_at)
                 SELECT * FROM buried
+            ), counted AS (
+                -- in the queues' order, so that two statements never wait for each other in a circle
+                INSERT INTO depths AS d (queue_id, slot, deliveries)
+                SELECT queue_id, $16, -count(*) FROM (SELECT queue_id FROM gone UNION ALL SELECT queue_id FROM buried) AS ended
+                GROUP BY queue_id ORDER BY queue_id
+                ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
             UPDATE deliveries d SET attempts = g.made, due_at = g.at, reason = g.reason
             FROM unnest($11::uuid[], $12::smallint[], $13::smallint[], $14::timestamptz[], $15::text[]) AS g (id, before, made, at, reason)
@@ -247,6 +253,7 @@ impl Queue {
             &again.iter().map(made).collect::<Vec<_>>(),
             &again_at,
             &again.iter().map(|one| one.reason.clone()).collect::<Vec<_>>(),
+            self.inner.depths.other().0,
         )
         .execute(&self.inner.hot)
         .await;

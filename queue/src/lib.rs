@@ -19,6 +19,7 @@ pub mod change;
 pub mod db;
 pub mod dead_letters;
 pub mod delivery;
+mod depth;
 pub mod endpoint;
 pub mod endpoints;
 pub mod enqueue;

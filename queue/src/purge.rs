@@ -121,11 +121,16 @@ impl Queue {
             ), logged AS (
                 INSERT INTO attempts (id, delivery_id, task_id, queue_id, endpoint_id, number, verdict, reason, wait_us, total_us)
                 SELECT $2, id, task_id, queue_id, endpoint_id, attempts, 'cancelled', $3, 0, 0 FROM gone
+            ), counted AS (
+                INSERT INTO depths AS d (queue_id, slot, deliveries)
+                SELECT queue_id, $4, -count(*) FROM gone GROUP BY queue_id ORDER BY queue_id
+                ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
             SELECT id AS "id!", endpoint_id AS "endpoint_id!" FROM gone"#,
             &ids,
             log_id,
-            why
+            why,
+            self.inner.depths.other().0
         )
         .fetch_all(&self.inner.hot)
         .await?;

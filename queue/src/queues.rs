@@ -17,6 +17,8 @@ struct Row {
     name: String,
     description: String,
     settings: Json<DeliverySettings>,
+    max_depth: Option<i64>,
+    depth: i64,
     paused: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -35,6 +37,8 @@ impl Row {
             name: self.name,
             description: self.description,
             settings: self.settings.0,
+            max_depth: self.max_depth.and_then(|most| u64::try_from(most).ok()),
+            depth: u64::try_from(self.depth).unwrap_or(0),
             paused: self.paused,
             endpoints: endpoints as u64,
             created_at: self.created_at,
@@ -50,21 +54,24 @@ impl Queue {
         check_queue_name(&new.name, &mut problems);
         check_description(&new.description, &mut problems);
         settings::check(&new.settings, "settings", &mut problems);
+        let max_depth = checked_depth(new.max_depth, &mut problems);
         problems.finish()?;
         let id = self.mint(now);
         let mut change = self.begin_change().await?;
         let made = sqlx::query_as!(
             Row,
             r#"-- make queue
-            INSERT INTO queues (id, name, description, settings, created_at, updated_at, changed) VALUES ($1, $2, $3, $4, $5, $5, $6)
+            INSERT INTO queues (id, name, description, settings, max_depth, created_at, updated_at, changed) VALUES ($1, $2, $3, $4, $7, $5, $5, $6)
             ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING
-            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at"#,
+            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", max_depth, paused, created_at, updated_at,
+                coalesce((SELECT sum(deliveries) FROM depths WHERE queue_id = queues.id), 0)::bigint AS "depth!""#,
             id,
             new.name,
             new.description,
             Json(&new.settings) as _,
             now,
-            change.version
+            change.version,
+            max_depth
         )
         .fetch_optional(&mut *change.tx)
         .await?
@@ -79,7 +86,8 @@ impl Queue {
         let row = sqlx::query_as!(
             Row,
             r#"-- read queue
-            SELECT id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at
+            SELECT id, name, description, settings AS "settings: Json<DeliverySettings>", max_depth, paused, created_at, updated_at,
+                coalesce((SELECT sum(deliveries) FROM depths WHERE queue_id = queues.id), 0)::bigint AS "depth!"
             FROM queues WHERE name = $1 AND deleted_at IS NULL"#,
             name
         )
@@ -98,7 +106,8 @@ impl Queue {
         let rows = sqlx::query_as!(
             Row,
             r#"-- list queues
-            SELECT id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at
+            SELECT id, name, description, settings AS "settings: Json<DeliverySettings>", max_depth, paused, created_at, updated_at,
+                coalesce((SELECT sum(deliveries) FROM depths WHERE queue_id = queues.id), 0)::bigint AS "depth!"
             FROM queues WHERE deleted_at IS NULL AND name > $1 AND ($3::text[] IS NULL OR name LIKE ANY ($3))
             ORDER BY name LIMIT $2"#,
             after.unwrap_or(""),
@@ -121,7 +130,7 @@ impl Queue {
         // The change holds the catalog's row, so nobody else changes this queue between the reading and the writing.
         let current = sqlx::query!(
             r#"-- update queue: read
-            SELECT description, settings AS "settings: Json<DeliverySettings>" FROM queues WHERE name = $1 AND deleted_at IS NULL"#,
+            SELECT description, settings AS "settings: Json<DeliverySettings>", max_depth FROM queues WHERE name = $1 AND deleted_at IS NULL"#,
             name
         )
         .fetch_optional(&mut *change.tx)
@@ -132,17 +141,23 @@ impl Queue {
         check_description(&description, &mut problems);
         let settings = patched(&current.settings.0, update.settings)?;
         settings::check(&settings, "settings", &mut problems);
+        let max_depth = match update.max_depth {
+            None => current.max_depth,
+            Some(limit) => checked_depth(limit, &mut problems),
+        };
         problems.finish()?;
         let row = sqlx::query_as!(
             Row,
             r#"-- update queue
-            UPDATE queues SET description = $2, settings = $3, updated_at = $4, changed = $5 WHERE name = $1 AND deleted_at IS NULL
-            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at"#,
+            UPDATE queues SET description = $2, settings = $3, max_depth = $6, updated_at = $4, changed = $5 WHERE name = $1 AND deleted_at IS NULL
+            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", max_depth, paused, created_at, updated_at,
+                coalesce((SELECT sum(deliveries) FROM depths WHERE queue_id = queues.id), 0)::bigint AS "depth!""#,
             name,
             description,
             Json(&settings) as _,
             now,
-            change.version
+            change.version,
+            max_depth
         )
         .fetch_one(&mut *change.tx)
         .await?;
@@ -165,7 +180,8 @@ impl Queue {
             Row,
             r#"-- pause queue
             UPDATE queues SET paused = $2, updated_at = $3, changed = $4 WHERE name = $1 AND deleted_at IS NULL
-            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", paused, created_at, updated_at"#,
+            RETURNING id, name, description, settings AS "settings: Json<DeliverySettings>", max_depth, paused, created_at, updated_at,
+                coalesce((SELECT sum(deliveries) FROM depths WHERE queue_id = queues.id), 0)::bigint AS "depth!""#,
             name,
             paused,
             now,
@@ -223,6 +239,18 @@ pub(crate) fn patched(
         None => Ok(settings.clone()),
         Some(patch) => settings::patch(settings, patch, "settings"),
     }
+}
+
+/// A limit as it is kept: at least one, or none.
+fn checked_depth(limit: Option<u64>, problems: &mut Problems) -> Option<i64> {
+    let limit = limit?;
+    let kept = i64::try_from(limit).ok().filter(|limit| *limit > 0);
+    problems.require(
+        kept.is_some(),
+        "max_depth",
+        "a number of deliveries from 1 on, or left out for no limit",
+    );
+    kept
 }
 
 /// There is no queue of this name.

@@ -88,13 +88,18 @@ impl Queue {
             ), made AS (
                 INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, size, priority, purpose)
                 SELECT fresh, task_id, queue_id, endpoint_id, $3, size, priority, $4 FROM taken
+            ), counted AS (
+                INSERT INTO depths AS d (queue_id, slot, deliveries)
+                SELECT queue_id, $5, count(*) FROM taken GROUP BY queue_id ORDER BY queue_id
+                ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
             SELECT fresh AS "fresh!", task_id AS "task_id!", queue_id AS "queue_id!", endpoint_id AS "endpoint_id!", type AS "kind!"
             FROM taken"#,
             letters,
             &fresh,
             now,
-            Purpose::Replay.code()
+            Purpose::Replay.code(),
+            self.inner.depths.other().0
         )
         .fetch_all(&self.inner.hot)
         .await?;

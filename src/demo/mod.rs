@@ -68,6 +68,7 @@ async fn set_up(queue: &Queue, receiver: SocketAddr, now: DateTime<Utc>) -> Resu
                 name: QUEUE.to_owned(),
                 description,
                 settings,
+                max_depth: None,
             },
             now,
         )

@@ -1,6 +1,9 @@
 //! The one way of tasks in: a queue that the caller may put them into, a check of each, their commit, and an answer for each.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, Utc};
 use proto::{Enqueued, Scope};
@@ -15,6 +18,9 @@ use crate::{
     problem::{Kind, Refusal},
     rates::Allowance,
 };
+
+/// When a producer may ask again whether a full queue takes more: it is a matter of seconds, or of someone's doing.
+const FULL: Duration = Duration::from_secs(2);
 
 impl Acting {
     /// The queue of this name, if the caller may put tasks into it. A look into memory, before any of the body is read.
@@ -36,8 +42,22 @@ impl Acting {
         task: Checked,
         now: DateTime<Utc>,
     ) -> Result<Enqueued, Refusal> {
+        self.room(&queue).await?;
         self.spend(1)?;
         self.commit(queue, task, Target::Matching, now).await
+    }
+
+    /// Refuses tasks for a queue that is as deep as it may be.
+    async fn room(&self, queue: &QueueEntry) -> Result<(), Refusal> {
+        if self.queue().has_room(queue, Instant::now()).await? {
+            return Ok(());
+        }
+        let detail = format!(
+            "The queue {:?} holds as many deliveries as it may (`max_depth`: {}). It takes more as these end.",
+            queue.name,
+            queue.max_depth.unwrap_or(0)
+        );
+        Err(Refusal::new(Kind::TooMany, detail).retry_after(FULL))
     }
 
     /// What the caller may still enqueue, if that is limited.
@@ -98,6 +118,7 @@ impl Acting {
         for item in batch {
             refused.push(item.map(|task| tasks.push(task)));
         }
+        self.room(&queue).await?;
         self.spend(tasks.len())?;
         let enqueuer = self.gateway.enqueuer();
         let receipts = enqueuer.enqueue(queue, tasks, Target::Matching, now).await?;

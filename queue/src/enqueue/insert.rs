@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     db::Queue,
+    depth::Slot,
     error::{Error, Result},
     id::{QueueId, TaskId},
     listen,
@@ -22,15 +23,16 @@ pub(super) struct First {
 
 impl Queue {
     /// Inserts tasks and deliveries in one statement; `None` if the catalog is not of this version any more, and nothing was inserted.
-    pub(super) async fn insert(&self, version: i64, rows: &Rows) -> Result<Option<Kept>> {
+    pub(super) async fn insert(&self, version: i64, rows: &Rows, slot: Slot) -> Result<Option<Kept>> {
         if rows.tasks.iter().any(|task| task.idempotency_key.is_some()) {
-            self.insert_with_keys(version, rows).await
+            self.insert_with_keys(version, rows, slot).await
         } else {
-            self.insert_plain(version, rows).await
+            self.insert_plain(version, rows, slot).await
         }
     }
 
-    async fn insert_plain(&self, version: i64, rows: &Rows) -> Result<Option<Kept>> {
+    async fn insert_plain(&self, version: i64, rows: &Rows, slot: Slot) -> Result<Option<Kept>> {
+        let (queues, deeper): (Vec<QueueId>, Vec<i64>) = rows.deeper(&Kept::All).into_iter().unzip();
         let done = sqlx::query!(
             r#"-- enqueue
             WITH guard AS (
@@ -43,18 +45,26 @@ impl Queue {
             ), sent AS (
                 INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, expires_at, size, priority, purpose)
                 SELECT d.* FROM guard, unnest($3::new_delivery[]) AS d
+            ), counted AS (
+                -- in the queues' order, so that two statements never wait for each other in a circle
+                INSERT INTO depths AS d (queue_id, slot, deliveries)
+                SELECT q.id, $4, q.deliveries FROM guard, unnest($5::uuid[], $6::bigint[]) AS q (id, deliveries) ORDER BY q.id
+                ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
             SELECT EXISTS (SELECT FROM guard) AS "current!""#,
             version,
             &rows.new_tasks() as &[NewTask<'_>],
             &rows.new_deliveries() as &[NewDelivery],
+            slot.0,
+            &queues,
+            &deeper,
         )
         .fetch_one(&self.inner.hot)
         .await?;
         Ok(done.current.then_some(Kept::All))
     }
 
-    async fn insert_with_keys(&self, version: i64, rows: &Rows) -> Result<Option<Kept>> {
+    async fn insert_with_keys(&self, version: i64, rows: &Rows, slot: Slot) -> Result<Option<Kept>> {
         let window = self.inner.config.idempotency_window.as_secs_f64();
         let done = sqlx::query!(
             r#"-- enqueue with idempotency keys
@@ -79,12 +89,18 @@ impl Queue {
             ), sent AS (
                 INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, expires_at, size, priority, purpose)
                 SELECT d.* FROM unnest($4::new_delivery[]) AS d WHERE d.task_id IN (SELECT id FROM stored)
+                RETURNING queue_id
+            ), counted AS (
+                INSERT INTO depths AS d (queue_id, slot, deliveries)
+                SELECT queue_id, $5, count(*) FROM sent GROUP BY queue_id ORDER BY queue_id
+                ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
             SELECT EXISTS (SELECT FROM guard) AS "current!", ARRAY(SELECT id FROM stored) AS "stored!""#,
             version,
             &rows.new_tasks() as &[NewTask<'_>],
             window,
             &rows.new_deliveries() as &[NewDelivery],
+            slot.0,
         )
         .fetch_one(&self.inner.hot)
         .await?;

@@ -1,7 +1,7 @@
 //! The rows of one statement: fan-out and ids.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -138,6 +138,19 @@ impl Rows {
             fingerprint: *fingerprint,
             purpose,
         });
+    }
+
+    /// How many deliveries each queue got, of the tasks that were kept.
+    pub(super) fn deeper(&self, kept: &Kept) -> BTreeMap<QueueId, i64> {
+        let mut deeper = BTreeMap::new();
+        for task in self
+            .tasks
+            .iter()
+            .filter(|task| task.fanout > 0 && kept.has(task.id()))
+        {
+            *deeper.entry(task.content.queue_id).or_default() += i64::from(task.fanout);
+        }
+        deeper
     }
 
     pub(super) fn add_delivery_ids(&mut self, rng: &mut impl rand::Rng) {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     catalog::Snapshot,
     db::Queue,
+    depth::Slot,
     error::{Error, Result},
     id::TaskId,
     task::Checked,
@@ -60,6 +61,7 @@ impl Writer {
         let mut commits = JoinSet::new();
         let mut gathered = Gathered::default();
         let mut is_open = true;
+        let mut turn = 0;
         while is_open || !gathered.units.is_empty() || !commits.is_empty() {
             tokio::select! {
                 unit = waiting.recv(), if is_open => match unit {
@@ -73,13 +75,16 @@ impl Writer {
             }
             while writer.config.may_commit(commits.len(), gathered.tasks) {
                 let group = gathered.take(writer.config.group_tasks, writer.config.group_bytes);
-                commits.spawn(writer.clone().commit(group));
+                // Those under way are among the last few begun, so they have different slots.
+                turn += 1;
+                let slot = writer.queue.inner.depths.of_commit(turn);
+                commits.spawn(writer.clone().commit(group, slot));
             }
         }
     }
 
     /// Commits what was gathered, in as few statements as the limits allow, and answers.
-    async fn commit(self: Arc<Self>, mut units: Vec<Unit>) {
+    async fn commit(self: Arc<Self>, mut units: Vec<Unit>, slot: Slot) {
         let mut answers: Vec<Answer> = units
             .iter()
             .map(|unit| Ok(Vec::with_capacity(unit.tasks.len())))
@@ -95,7 +100,7 @@ impl Writer {
         let mut todo = todo.into_iter().peekable();
         while todo.peek().is_some() {
             let group = self.next_group(&units, &mut todo);
-            match self.commit_group(&units, &group).await {
+            match self.commit_group(&units, &group, slot).await {
                 Ok(receipts) => {
                     for ((unit, _), receipt) in group.iter().zip(receipts) {
                         if let Ok(answer) = &mut answers[*unit] {
@@ -145,6 +150,7 @@ impl Writer {
         &self,
         units: &[Unit],
         group: &[(usize, Checked)],
+        slot: Slot,
     ) -> Result<Vec<Result<Receipt, KeyReused>>> {
         // The version moves only when somebody changes queues or endpoints at this very moment; three in a row is a storm of changes.
         for _ in 0..20 {
@@ -164,7 +170,7 @@ impl Writer {
                 rows.add_delivery_ids(rng);
                 tasks
             });
-            let Some(kept) = self.queue.insert(snapshot.version, &rows).await? else {
+            let Some(kept) = self.queue.insert(snapshot.version, &rows, slot).await? else {
                 self.queue.refresh_catalog().await?;
                 continue;
             };
@@ -212,6 +218,9 @@ impl Writer {
                 })
             })
             .collect();
+        for (queue, deliveries) in rows.deeper(&kept) {
+            self.queue.inner.depths.added(queue, deliveries);
+        }
         self.queue.inner.rollups.enqueued(&rows, &kept);
         // Before the dispatcher has them: nothing is told of a delivery before its task.
         self.queue.tell_enqueued(&rows, &kept);
