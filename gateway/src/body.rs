@@ -1,5 +1,7 @@
 //! Reads a request's body whole: within its size, its time, and the memory that all bodies may take together.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// Up to here a body is not counted: a connection takes about as much anyway, and their number is limited.
-const SMALL: usize = 64 << 10;
+pub(crate) const SMALL: usize = 64 << 10;
 
 /// A body, and its claim on memory, which ends when this is dropped.
 #[derive(Debug)]
@@ -103,7 +105,7 @@ async fn next(body: &mut Body) -> Result<Option<Bytes>, Refusal> {
 }
 
 struct Room<'a> {
-    of: &'a std::sync::Arc<Semaphore>,
+    of: &'a Arc<Semaphore>,
     taken: Option<OwnedSemaphorePermit>,
     counted: usize,
 }
@@ -114,13 +116,7 @@ impl Room<'_> {
         if bytes <= SMALL {
             return Ok(());
         }
-        let more = u32::try_from(bytes - self.counted).unwrap_or(u32::MAX);
-        let claim = self.of.clone().try_acquire_many_owned(more).map_err(|_| {
-            Refusal::new(
-                Kind::Unavailable,
-                "Too many large requests are being read at once. Try again in a moment.",
-            )
-        })?;
+        let claim = claim(self.of, bytes - self.counted)?;
         match &mut self.taken {
             Some(taken) => taken.merge(claim),
             none => *none = Some(claim),
@@ -128,4 +124,24 @@ impl Room<'_> {
         self.counted = bytes;
         Ok(())
     }
+}
+
+/// Claims so many bytes of the memory that all bodies share, until the claim is dropped.
+pub(crate) fn claim(room: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    room.clone().try_acquire_many_owned(bytes).map_err(|_| {
+        Refusal::new(
+            Kind::Unavailable,
+            "Too many large requests are being read at once. Try again in a moment.",
+        )
+    })
+}
+
+/// From here on a payload shares the request's buffer rather than being copied, if it is most of it.
+const SHARED_FROM: usize = 16 << 10;
+
+/// Whether a payload of so many bytes may go on sharing the buffer of a request of so many. A payload may wait for hours: a small one
+/// would keep the whole of a large buffer. Copying a small one costs less than the buffer's bookkeeping.
+pub(crate) fn is_shared(payload: usize, request: usize) -> bool {
+    payload >= SHARED_FROM && payload >= request / 2
 }

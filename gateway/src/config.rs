@@ -18,6 +18,11 @@ pub struct Config {
     pub batch_max_bytes: usize,
     /// Bytes of a request that carries no task: an endpoint with every list at its limit has some 40 KiB.
     pub request_max_bytes: usize,
+    /// Tasks of one `EnqueueStream` that are taken ahead of their answers. More would fill no larger commits: two groups of 2,000 tasks.
+    pub stream_max_tasks: usize,
+    /// Bytes of the tasks that all such streams have taken and not committed; a stream that finds no room waits. Half of what the
+    /// enqueuer lets wait before it refuses.
+    pub streams_max_bytes: usize,
     /// Bytes of all bodies above 64 KiB that are in memory at once; what comes beyond is answered 503. Sixteen full batches.
     pub bodies_max_bytes: usize,
     /// Requests under way at once; what comes beyond is answered 503. Many more than the database has connections for: above this,
@@ -58,6 +63,8 @@ impl Default for Config {
             batch_max_items: 10_000,
             batch_max_bytes: 16 << 20,
             request_max_bytes: 256 << 10,
+            stream_max_tasks: 4_096,
+            streams_max_bytes: 32 << 20,
             bodies_max_bytes: 256 << 20,
             requests_max: 16_384,
             request_timeout: Duration::from_secs(30),
@@ -90,5 +97,11 @@ impl Config {
     /// Bytes of a request that carries one task as JSON: a whole payload in base64, and what else a task can hold.
     pub(crate) fn task_max_bytes(&self) -> usize {
         self.payload_max.div_ceil(3) * 4 + self.request_max_bytes
+    }
+
+    /// Bytes of the largest message of a gRPC call, as it is when it has been decompressed.
+    pub(crate) fn message_max_bytes(&self) -> usize {
+        let task = self.payload_max + self.request_max_bytes;
+        self.batch_max_bytes.max(task)
     }
 }

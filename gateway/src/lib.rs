@@ -1,8 +1,9 @@
-//! The gateway: how requests come in. REST now, over the same verbs that any other transport will use.
+//! The gateway: how requests come in. REST and gRPC, over the same verbs.
 //!
 //! The cast:
 //! - [`Config`]: every limit. [`Gateway`]: what a request needs; the root builds it and hands it to [`serve`].
-//! - `serve`: connections, their deadlines, and their orderly end. `rest`: the routes as one list, and the handlers, which translate.
+//! - `serve`: connections, their deadlines, and their orderly end; `tls`: how they are encrypted.
+//! - `rest`, `grpc`: the routes and services as one list each, and the handlers, which translate.
 //! - `auth` finds the `caller`: who asks. `acting`: what they do, verb by verb, whatever the transport, and whether they may; `queue` does it.
 //! - `problem`: what one is told when a request is not fulfilled.
 //! - `body`, `json`, `query`, `path`, `page`: the forms in which requests come and answers go.
@@ -16,6 +17,7 @@ mod body;
 mod bucket;
 mod caller;
 mod config;
+mod grpc;
 mod json;
 mod page;
 mod path;
@@ -26,8 +28,10 @@ mod rest;
 mod serve;
 mod state;
 mod time;
+mod tls;
 
 pub use config::Config;
 pub use rest::router;
-pub use serve::serve;
+pub use serve::{Port, Speaks, serve};
 pub use state::{Gateway, Ready, VetUrl};
+pub use tls::{Files, Tls, TlsError};

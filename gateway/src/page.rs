@@ -3,6 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use proto::Page;
+use queue::error::Problems;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
 
@@ -39,6 +40,22 @@ impl Paging {
     pub(crate) fn take(query: &mut Query<'_>, gateway: &Gateway) -> Self {
         let limit = query.count("limit", gateway.config().page_max);
         Self::new(limit, query.text("page"), gateway)
+    }
+
+    /// The same from the fields of a message.
+    pub(crate) fn of_fields(
+        limit: Option<usize>,
+        page: Option<String>,
+        gateway: &Gateway,
+        problems: &mut Problems,
+    ) -> Self {
+        let config = gateway.config();
+        let fine = limit.is_none_or(|limit| (1..=config.page_max).contains(&limit));
+        problems.require(fine, "limit", format!("1 to {}", config.page_max));
+        Self {
+            limit: limit.unwrap_or(config.page_default),
+            token: page,
+        }
     }
 
     /// The list, and the position after which its next page begins: `None` at the first.

@@ -20,19 +20,22 @@ pub(crate) struct Id(pub(crate) Uuid);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SecretId(pub(crate) Uuid);
 
+/// The name of a queue, unless no queue can have it: PostgreSQL's text takes no NUL, nor does a queue's name.
+pub(crate) fn queue_name(name: String) -> Result<String, Refusal> {
+    if name.contains('\0') {
+        return Err(Refusal::new(
+            Kind::NotFound,
+            format!("There is no queue {name:?}."),
+        ));
+    }
+    Ok(name)
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for QueueName {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let name = param(parts, state, "queue").await?;
-        // PostgreSQL's text takes no NUL; nor does a queue's name.
-        if name.contains('\0') {
-            return Err(Refusal::new(
-                Kind::NotFound,
-                format!("There is no queue {name:?}."),
-            ));
-        }
-        Ok(Self(name))
+        queue_name(param(parts, state, "queue").await?).map(Self)
     }
 }
 
@@ -52,13 +55,12 @@ impl<S: Send + Sync> FromRequestParts<S> for SecretId {
     }
 }
 
+/// What is said of a text that is no id.
+pub(crate) const NO_ID: &str = "no id (a UUID such as 01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1)";
+
 fn uuid(text: &str, name: &str) -> Result<Uuid, Refusal> {
-    text.parse().map_err(|_| {
-        Refusal::invalid(
-            name,
-            "in the path stands no id (a UUID such as 01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1)",
-        )
-    })
+    text.parse()
+        .map_err(|_| Refusal::invalid(name, format!("in the path stands {NO_ID}")))
 }
 
 async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Refusal> {

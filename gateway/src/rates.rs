@@ -89,6 +89,11 @@ impl Allowance {
         })
     }
 
+    /// How many are left at once.
+    pub(crate) fn tasks(self) -> u64 {
+        self.left
+    }
+
     /// The value of `RateLimit`: how many are left at once, and the seconds until all are.
     pub(crate) fn left(self) -> impl fmt::Display {
         let seconds = self.full_in.as_secs() + u64::from(self.full_in.subsec_nanos() > 0);

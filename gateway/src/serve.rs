@@ -1,4 +1,4 @@
-//! Connections: accepted up to a number, each with deadlines of its own, and ended in order.
+//! Connections: accepted up to a number, each with deadlines of its own, encrypted or not, and ended in order.
 
 use std::{
     io,
@@ -17,15 +17,16 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::{Sleep, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use crate::{auth::Peer, config::Config, rest::router, state::Gateway};
+use crate::{auth::Peer, config::Config, grpc, rest, state::Gateway, tls::Tls};
 
 /// How long to wait when the process has run out of descriptors: until some connection has ended.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -33,12 +34,51 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How often an HTTP/2 connection is asked whether its peer is still there, and how long that may take.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
 
-/// Serves requests until stopped. Then accepts no more, lets requests under way end within `drain_timeout`, and returns.
-pub async fn serve(listener: TcpListener, gateway: Gateway, stop: CancellationToken) -> io::Result<()> {
+/// A port that is served.
+#[derive(Debug)]
+pub struct Port {
+    listener: TcpListener,
+    speaks: Speaks,
+    tls: Option<Tls>,
+}
+
+/// What is understood on a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaks {
+    /// REST, and gRPC, which is known by its content type.
+    Everything,
+    /// gRPC alone.
+    Grpc,
+}
+
+impl Port {
+    /// A port; plain, unless there is a certificate.
+    pub fn new(listener: TcpListener, speaks: Speaks, tls: Option<Tls>) -> Self {
+        Self {
+            listener,
+            speaks,
+            tls,
+        }
+    }
+}
+
+impl From<TcpListener> for Port {
+    fn from(listener: TcpListener) -> Self {
+        Self::new(listener, Speaks::Everything, None)
+    }
+}
+
+/// Serves requests on a port until stopped. Then accepts no more, lets requests under way end within `drain_timeout`, and returns.
+pub async fn serve(port: impl Into<Port>, gateway: Gateway, stop: CancellationToken) -> io::Result<()> {
+    let Port {
+        listener,
+        speaks,
+        tls,
+    } = port.into();
     let config = gateway.config().clone();
     let server = Arc::new(server(&config));
     let room = Arc::new(Semaphore::new(config.connections_max));
-    let router = router(gateway);
+    let routes = Routes::of(&gateway, speaks);
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -48,42 +88,36 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: CancellationTo
             accepted = accept(&listener, &room, config.write_timeout) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
-        let asked = Arc::new(AtomicBool::new(false));
         let Ok(peer) = stream.peer_addr() else { continue };
-        let service = Requests {
+        let asked = Arc::new(AtomicBool::new(false));
+        let requests = Requests {
             peer: Peer(peer.ip()),
-            router: router.clone(),
+            routes: routes.clone(),
             asked: asked.clone(),
         };
-        let (server, stop, patience) = (server.clone(), stop.clone(), config.head_timeout);
+        let (server, stop, patience, tls) = (server.clone(), stop.clone(), config.head_timeout, tls.clone());
         connections.spawn(async move {
             let _place = place;
-            let mut connection = pin!(server.serve_connection(TokioIo::new(stream), service));
-            let mut first_head = pin!(sleep(patience));
-            let (mut stopping, mut waiting) = (false, true);
-            loop {
-                tokio::select! {
-                    ended = connection.as_mut() => {
-                        if let Err(error) = ended {
-                            debug!(%error, "a connection ended early");
-                        }
-                        return;
-                    }
-                    () = stop.cancelled(), if !stopping => {
-                        stopping = true;
-                        connection.as_mut().graceful_shutdown();
-                    }
-                    () = first_head.as_mut(), if waiting => {
-                        waiting = false;
-                        if !asked.load(Ordering::Relaxed) {
-                            return;
-                        }
-                    }
-                }
+            let first_head = sleep(patience);
+            let talk = Talk {
+                server: &server,
+                requests,
+                asked,
+                first_head,
+                stop,
+            };
+            match tls {
+                None => talk.over(stream).await,
+                Some(tls) => match tls.accept(stream, patience).await {
+                    Ok(stream) => talk.over(stream).await,
+                    Err(error) => debug!(%error, "a TLS handshake failed"),
+                },
             }
         });
     }
     drop(listener);
+    // Streams do not end by themselves.
+    gateway.stopping().cancel();
     let drained = timeout(config.drain_timeout, async {
         while connections.join_next().await.is_some() {}
     })
@@ -92,6 +126,46 @@ pub async fn serve(listener: TcpListener, gateway: Gateway, stop: CancellationTo
         warn!(connections = connections.len(), "requests under way were cut off");
     }
     Ok(())
+}
+
+/// What is said on one connection, and until when.
+struct Talk<'a> {
+    server: &'a auto::Builder<TokioExecutor>,
+    requests: Requests,
+    /// Whether a request has come.
+    asked: Arc<AtomicBool>,
+    /// When the first one must have.
+    first_head: Sleep,
+    stop: CancellationToken,
+}
+
+impl Talk<'_> {
+    /// Serves a connection to its end.
+    async fn over(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let mut connection = pin!(self.server.serve_connection(TokioIo::new(stream), self.requests));
+        let mut first_head = pin!(self.first_head);
+        let (mut stopping, mut waiting) = (false, true);
+        loop {
+            tokio::select! {
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        debug!(%error, "a connection ended early");
+                    }
+                    return;
+                }
+                () = self.stop.cancelled(), if !stopping => {
+                    stopping = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = first_head.as_mut(), if waiting => {
+                    waiting = false;
+                    if !self.asked.load(Ordering::Relaxed) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
 }
 
 fn server(config: &Config) -> auto::Builder<TokioExecutor> {
@@ -157,11 +231,31 @@ fn is_the_peers(error: &io::Error) -> bool {
     )
 }
 
-/// The router, as one connection sees it.
+/// Where requests go.
+#[derive(Clone)]
+struct Routes {
+    calls: Router,
+    others: Router,
+}
+
+impl Routes {
+    fn of(gateway: &Gateway, speaks: Speaks) -> Self {
+        let others = match speaks {
+            Speaks::Everything => rest::router(gateway.clone()),
+            Speaks::Grpc => Router::new().fallback(async || grpc::no_call()),
+        };
+        Self {
+            calls: grpc::router(gateway),
+            others,
+        }
+    }
+}
+
+/// The routes, as one connection sees them.
 struct Requests {
     /// Where it comes from.
     peer: Peer,
-    router: Router,
+    routes: Routes,
     /// Whether a request has come.
     asked: Arc<AtomicBool>,
 }
@@ -174,7 +268,9 @@ impl Service<Request<Incoming>> for Requests {
     fn call(&self, mut request: Request<Incoming>) -> Self::Future {
         self.asked.store(true, Ordering::Relaxed);
         request.extensions_mut().insert(self.peer);
+        let Routes { calls, others } = &self.routes;
+        let router = if grpc::is_call(&request) { calls } else { others };
         // A router is always ready, and cloned by reference.
-        tower_service::Service::call(&mut self.router.clone(), request)
+        tower_service::Service::call(&mut router.clone(), request)
     }
 }

@@ -5,6 +5,7 @@ use std::{
 
 use queue::{Enqueuer, Queue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
@@ -38,6 +39,8 @@ struct Inner {
     rates: Rates,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
+    streamed: Arc<Semaphore>,
+    stopping: CancellationToken,
     last_ping: tokio::sync::Mutex<Option<(Instant, bool)>>,
 }
 
@@ -60,6 +63,9 @@ impl Gateway {
             config.bodies_max_bytes.min(Semaphore::MAX_PERMITS),
         ));
         let requests = Arc::new(Semaphore::new(config.requests_max.min(Semaphore::MAX_PERMITS)));
+        let streamed = Arc::new(Semaphore::new(
+            config.streams_max_bytes.min(Semaphore::MAX_PERMITS),
+        ));
         let (key_looks, last_ping) = (KeyLooks::default(), tokio::sync::Mutex::default());
         Self {
             inner: Arc::new(Inner {
@@ -73,6 +79,8 @@ impl Gateway {
                 rates: Rates::new(Instant::now()),
                 requests,
                 bodies,
+                streamed,
+                stopping: CancellationToken::new(),
                 last_ping,
             }),
         }
@@ -123,19 +131,35 @@ impl Gateway {
         &self.inner.bodies
     }
 
+    /// Bytes that tasks of streams may still take.
+    pub(crate) fn streamed(&self) -> &Arc<Semaphore> {
+        &self.inner.streamed
+    }
+
+    /// Cancelled when serving ends: for those who would otherwise never end by themselves.
+    pub(crate) fn stopping(&self) -> &CancellationToken {
+        &self.inner.stopping
+    }
+
     /// Refuses a URL that no endpoint may have.
     pub(crate) fn vet(&self, url: &str) -> Result<(), Refusal> {
         let url = queue::endpoint::check_url(url).map_err(|problem| Refusal::invalid("url", problem))?;
         (self.inner.vet_url)(&url).map_err(|problem| Refusal::invalid("url", problem))
     }
 
-    /// Whether this node does its part.
-    pub(crate) fn owns_its_shards(&self) -> bool {
-        (self.inner.ready)()
+    /// Whether this node is of use; if not, why not.
+    pub(crate) async fn is_ready(&self) -> Result<(), &'static str> {
+        if !self.reaches_database().await {
+            return Err("PostgreSQL does not answer.");
+        }
+        if !(self.inner.ready)() {
+            return Err("This node's dispatcher does not own its shards yet.");
+        }
+        Ok(())
     }
 
     /// Whether the database answers; a moment old at most.
-    pub(crate) async fn reaches_database(&self) -> bool {
+    async fn reaches_database(&self) -> bool {
         let mut last = self.inner.last_ping.lock().await;
         if let Some((at, answers)) = *last
             && at.elapsed() < PING_AGE

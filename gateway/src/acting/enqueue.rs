@@ -66,6 +66,18 @@ impl Acting {
         Some(self.gateway.rates().allowance(key, rate, Instant::now()))
     }
 
+    /// How many tasks the caller may enqueue just now without being refused, as far as the rate goes; if none, after which time one.
+    pub(crate) fn at_once(&self) -> Result<usize, Duration> {
+        let Some((key, rate)) = self.caller.rate() else {
+            return Ok(usize::MAX);
+        };
+        let allowance = self.gateway.rates().allowance(key, rate, Instant::now());
+        match usize::try_from(allowance.tasks()) {
+            Ok(0) => Err(Duration::from_secs(1) / rate.per_second.get()),
+            tasks => Ok(tasks.unwrap_or(usize::MAX)),
+        }
+    }
+
     /// Takes so many tasks from what the caller may enqueue.
     fn spend(&self, tasks: usize) -> Result<(), Refusal> {
         let Some((key, rate)) = self.caller.rate() else {

@@ -25,12 +25,9 @@ async fn live() -> Answer<Health> {
 }
 
 async fn ready(State(gateway): State<Gateway>) -> Result<Answer<Health>, Refusal> {
-    let not_yet = |why: &str| Err(Refusal::new(Kind::Unavailable, why));
-    if !gateway.reaches_database().await {
-        return not_yet("PostgreSQL does not answer.");
-    }
-    if !gateway.owns_its_shards() {
-        return not_yet("This node's dispatcher does not own its shards yet.");
-    }
+    gateway
+        .is_ready()
+        .await
+        .map_err(|why| Refusal::new(Kind::Unavailable, why))?;
     Ok(Answer::ok(Health { status: "ready" }))
 }

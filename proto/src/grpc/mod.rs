@@ -8,6 +8,7 @@ pub use codec::Codec;
 
 /// Package `posthaste.v1`. `cargo xtask test` sees to it that it is what the `.proto` files give.
 #[allow(
+    clippy::all,
     clippy::pedantic,
     missing_docs,
     unreachable_pub,
@@ -33,6 +34,8 @@ sources!(
     "attempts.proto",
     "dead_letters.proto",
     "endpoints.proto",
+    "events.proto",
+    "keys.proto",
     "problems.proto",
     "queues.proto",
     "settings.proto",

@@ -10,16 +10,13 @@ use proto::NewTaskWith;
 use queue::task::NewTask;
 use serde_json::value::RawValue;
 
-use crate::problem::Refusal;
+use crate::{body::is_shared, problem::Refusal};
 
 /// Standard base64, with its padding or without: producers' libraries differ.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-
-/// From here on a payload shares the request's buffer rather than being copied, if it is most of it.
-const SHARED_FROM: usize = 16 << 10;
 
 /// The task that `given`, read from `body`, means. Its payload is the very bytes that stand there.
 pub(super) fn task_of(given: NewTaskWith<&RawValue>, body: &Bytes) -> Result<NewTask, Refusal> {
@@ -58,11 +55,9 @@ pub(super) fn task_of(given: NewTaskWith<&RawValue>, body: &Bytes) -> Result<New
     })
 }
 
-/// A part of a body as bytes of their own. A payload may wait for hours: shared, a small one would keep the whole of a large buffer.
-/// Copying a small one costs less than the buffer's bookkeeping; a large one that is most of the body shares it.
+/// A part of a body as bytes of their own, unless they may share its buffer.
 pub(super) fn own(part: &[u8], body: &Bytes) -> Bytes {
-    let shared = part.len() >= SHARED_FROM && part.len() >= body.len() / 2;
-    if shared {
+    if is_shared(part.len(), body.len()) {
         body.slice_ref(part)
     } else {
         Bytes::copy_from_slice(part)
@@ -99,7 +94,7 @@ mod tests {
                 ("application/json", "a")
             );
         }
-        let large = format!("[{}1]", "1,".repeat(SHARED_FROM));
+        let large = format!("[{}1]", "1,".repeat(16 << 10));
         assert_eq!(
             task(&format!("{{\"payload\":{large}}}")).unwrap().payload,
             large.as_bytes()
