@@ -8,11 +8,15 @@ use queue::{
 };
 use uuid::Uuid;
 
+use crate::auth::jwt::Token;
+
 /// Who asks, and what they may. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
     /// Who has this API key.
     Key(Arc<KeyEntry>),
+    /// Who has this token.
+    Token(Arc<Token>),
 }
 
 impl Caller {
@@ -20,6 +24,7 @@ impl Caller {
     pub(crate) fn scopes(&self) -> Scopes {
         match self {
             Self::Key(key) => key.rights.scopes,
+            Self::Token(token) => token.rights.scopes,
         }
     }
 
@@ -27,6 +32,7 @@ impl Caller {
     pub(crate) fn rate(&self) -> Option<(Uuid, Rate)> {
         match self {
             Self::Key(key) => key.rate.map(|rate| (key.id, rate)),
+            Self::Token(_) => None,
         }
     }
 
@@ -34,6 +40,7 @@ impl Caller {
     pub(crate) fn reach(&self) -> &Reach {
         match self {
             Self::Key(key) => &key.rights.reach,
+            Self::Token(token) => &token.rights.reach,
         }
     }
 }

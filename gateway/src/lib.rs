@@ -12,7 +12,7 @@
 //! owned) comes in as two functions.
 
 mod acting;
-mod auth;
+pub mod auth;
 mod body;
 mod bucket;
 mod caller;

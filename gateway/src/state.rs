@@ -3,13 +3,17 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::{ArcSwap, Guard};
 use queue::{Enqueuer, Queue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::{
-    auth::{Guesses, KeyLooks},
+    auth::{
+        Guesses, KeyLooks,
+        jwt::{Issuer, Trust},
+    },
     config::Config,
     problem::{Kind, Refusal},
     rates::Rates,
@@ -36,6 +40,7 @@ struct Inner {
     ready: Ready,
     key_looks: KeyLooks,
     guesses: Guesses,
+    trust: ArcSwap<Trust>,
     rates: Rates,
     requests: Arc<Semaphore>,
     bodies: Arc<Semaphore>,
@@ -76,6 +81,7 @@ impl Gateway {
                 ready,
                 key_looks,
                 guesses: Guesses::new(Instant::now()),
+                trust: ArcSwap::default(),
                 rates: Rates::new(Instant::now()),
                 requests,
                 bodies,
@@ -109,6 +115,16 @@ impl Gateway {
     /// Counts keys and tokens that were not valid.
     pub(crate) fn guesses(&self) -> &Guesses {
         &self.inner.guesses
+    }
+
+    /// Accepts the tokens of these issuers from now on, and of no others.
+    pub fn accept_tokens(&self, issuers: Vec<Issuer>) {
+        self.inner.trust.store(Arc::new(Trust::new(issuers)));
+    }
+
+    /// Whose tokens are accepted.
+    pub(crate) fn trust(&self) -> Guard<Arc<Trust>> {
+        self.inner.trust.load()
     }
 
     /// How fast tasks may be enqueued with keys that have a limit.

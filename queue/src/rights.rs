@@ -71,6 +71,11 @@ pub fn scope(word: &str) -> Option<Scope> {
     SCOPES.into_iter().find(|scope| self::word(*scope) == word)
 }
 
+/// Whether it is a glob of queue names: 1 to 100 of `a-z A-Z 0-9 . _ -` and `*`.
+pub fn is_pattern(text: &str) -> bool {
+    text.len() <= 100 && glob::is_valid(text) && !text.contains([':', '/'])
+}
+
 /// Which queues somebody reaches: those whose name one of the patterns matches.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reach {

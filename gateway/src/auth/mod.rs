@@ -1,6 +1,7 @@
-//! Who asks: `Authorization: Bearer ph_…`.
+//! Who asks: `Authorization: Bearer ` and an API key (`ph_…`), or the token of an issuer that is trusted.
 
 mod guesses;
+pub mod jwt;
 mod looks;
 
 use std::{
@@ -14,7 +15,8 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use queue::keys::KeyLook;
+use chrono::{DateTime, Utc};
+use queue::keys::{self, KeyLook};
 
 pub(crate) use self::{guesses::Guesses, looks::KeyLooks};
 use crate::{
@@ -65,19 +67,47 @@ pub(crate) async fn authenticate(
     headers: &HeaderMap,
     peer: Peer,
 ) -> Result<Caller, Refusal> {
-    let key = bearer(headers)?;
+    let given = bearer(headers)?;
     let now = time::now();
+    if given.starts_with(keys::PREFIX) {
+        by_key(gateway, given, peer, now).await
+    } else {
+        by_token(gateway, given, peer, now)
+    }
+}
+
+fn by_token(gateway: &Gateway, token: &str, peer: Peer, now: DateTime<Utc>) -> Result<Caller, Refusal> {
+    match gateway.trust().verify(token, now) {
+        Ok(token) => Ok(Caller::Token(token)),
+        Err(why) => {
+            slow_down(gateway, peer)?;
+            let detail = if gateway.trust().is_empty() {
+                "This is no API key: one begins with `ph_`.".to_owned()
+            } else {
+                format!("This token is not valid: {why}.")
+            };
+            Err(Refusal::new(Kind::Unauthorized, detail))
+        }
+    }
+}
+
+/// Notes wrong credentials; an error if too many came from there.
+fn slow_down(gateway: &Gateway, peer: Peer) -> Result<(), Refusal> {
+    let noted = gateway.guesses().note(peer.0, Instant::now());
+    noted.map_err(|wait| {
+        let detail = "Too many keys or tokens that are not valid came from your address. A valid one works all the while.";
+        Refusal::new(Kind::TooMany, detail).retry_after(wait)
+    })
+}
+
+async fn by_key(gateway: &Gateway, key: &str, peer: Peer, now: DateTime<Utc>) -> Result<Caller, Refusal> {
     // Known keys are in memory: a hash and a look-up.
     let mut look = gateway.queue().authenticate(key, now);
     if let KeyLook::Valid(key) = look {
         return Ok(Caller::Key(key));
     }
     // From here on it is an error or a guess, or a key that another node just made.
-    let noted = gateway.guesses().note(peer.0, Instant::now());
-    noted.map_err(|wait| {
-        let detail = "Too many keys or tokens that are not valid came from your address. A valid one works all the while.";
-        Refusal::new(Kind::TooMany, detail).retry_after(wait)
-    })?;
+    slow_down(gateway, peer)?;
     if gateway.key_looks().take(Instant::now()) {
         look = gateway.queue().authenticate_anew(key, now).await?;
     }
@@ -98,7 +128,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     let missing = || {
         Refusal::new(
             Kind::Unauthorized,
-            "Send the API key in the header `Authorization: Bearer ph_…`.",
+            "Send an API key (or a token) in the header `Authorization: Bearer ph_…`.",
         )
     };
     let value = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;

@@ -7,8 +7,7 @@ use proto::{EnqueueRate, NewKey, Scope};
 
 use crate::{
     error::{Error, Problems, Result},
-    glob,
-    rights::{Reach, Rights, Scopes, word},
+    rights::{self, Reach, Rights, Scopes, word},
 };
 
 /// Most tasks a second, or at once, that a limit can be set to: more than a node can take in.
@@ -84,7 +83,7 @@ pub(super) fn check(key: NewKey, had: Option<DateTime<Utc>>, now: DateTime<Utc>)
     );
     for (i, pattern) in key.queues.iter().enumerate() {
         problems.require(
-            is_pattern(pattern),
+            rights::is_pattern(pattern),
             format!("queues[{i}]"),
             "1 to 100 of a-z A-Z 0-9 . _ - and *, such as `shop-*`",
         );
@@ -112,11 +111,6 @@ pub(super) fn check(key: NewKey, had: Option<DateTime<Utc>>, now: DateTime<Utc>)
         rate: key.rate.and_then(Rate::of),
         expires_at: key.expires_at,
     })
-}
-
-/// Whether it is a glob of queue names.
-fn is_pattern(pattern: &str) -> bool {
-    pattern.len() <= 100 && glob::is_valid(pattern) && !pattern.contains([':', '/'])
 }
 
 /// Whether a key can make others for whatever queue, now and always: one of them must stay.
