@@ -31,7 +31,7 @@ impl Live {
                 .then_some(Item::Event(one)),
             Item::Missed(gap) => {
                 let sees = |queue: &str| self.reach.covers(queue) && self.filter.matches_queue(queue);
-                gap.within(sees).map(Item::Missed)
+                gap.within(sees).map(|gap| Item::Missed(Box::new(gap)))
             }
         }
     }
@@ -174,7 +174,7 @@ impl Audience {
                 Item::Missed(gap) => {
                     for live in self.lives.values() {
                         if let Some(Item::Missed(gap)) = live.told(Item::Missed(gap.clone())) {
-                            live.mailbox.miss(gap);
+                            live.mailbox.miss(*gap);
                         }
                     }
                 }

@@ -69,6 +69,10 @@ impl Teller<'_> {
                 event.id = mint.next(event.at, rng);
                 // The id tells the time, so that nodes need not tell it each other twice.
                 event.at = id::minted_at(event.id);
+                // As the database keeps it, and a notice: it is the same wherever it is told.
+                event.due_at = event
+                    .due_at
+                    .and_then(|at| DateTime::from_timestamp_micros(at.timestamp_micros()));
             }
         });
         self.queue.inner.events.publish(&self.interests, self.events);

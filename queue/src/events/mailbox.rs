@@ -7,13 +7,16 @@ use tokio::sync::Notify;
 
 use super::{Published, gap::Gap};
 
+/// Items whose room an empty mailbox keeps.
+const KEPT_ROOM: usize = 64;
+
 /// What lies in a mailbox.
 #[derive(Debug, Clone)]
 pub(super) enum Item {
     /// An event.
     Event(Arc<Published>),
-    /// Events that are not here.
-    Missed(Gap),
+    /// Events that are not here. Seldom, so that all others take half the room.
+    Missed(Box<Gap>),
 }
 
 /// Bounded in events. Has one reader.
@@ -31,11 +34,18 @@ struct Kept {
 }
 
 impl Kept {
+    /// Gives back what a burst took, once it is over.
+    fn shrink(&mut self) {
+        if self.items.is_empty() && self.items.capacity() > KEPT_ROOM {
+            self.items = VecDeque::new();
+        }
+    }
+
     fn miss(&mut self, gap: Gap) {
         if let Some(Item::Missed(last)) = self.items.back_mut() {
             last.merge(&gap);
         } else {
-            self.items.push_back(Item::Missed(gap));
+            self.items.push_back(Item::Missed(Box::new(gap)));
         }
     }
 }
@@ -76,7 +86,9 @@ impl Mailbox {
     pub(super) fn take(&self, most: usize) -> Vec<Item> {
         let mut kept = self.kept.lock();
         let count = most.min(kept.items.len());
-        kept.items.drain(..count).collect()
+        let taken = kept.items.drain(..count).collect();
+        kept.shrink();
+        taken
     }
 
     /// Waits for an item and takes it; `None` when there is none left and none will come.
@@ -85,6 +97,7 @@ impl Mailbox {
             {
                 let mut kept = self.kept.lock();
                 if let Some(item) = kept.items.pop_front() {
+                    kept.shrink();
                     return Some(item);
                 }
                 if kept.closed {

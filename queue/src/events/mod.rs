@@ -43,7 +43,7 @@ pub struct Limits {
     pub subscribers: usize,
     /// How many of the last events are remembered for those that come back: some 8 MB at most, and only while somebody subscribes.
     pub window: usize,
-    /// How many events wait for one subscriber; beyond it they are missed.
+    /// How many events wait for one subscriber; beyond it they are missed. 128 KiB at most: room for what one large batch makes.
     pub buffer: usize,
     /// How long events are still gathered when the last subscriber is gone: who reconnects within it misses nothing.
     pub linger: Duration,
@@ -54,7 +54,7 @@ impl Default for Limits {
         Self {
             subscribers: 4_096,
             window: 16_384,
-            buffer: 1_024,
+            buffer: 8_192,
             linger: Duration::from_mins(1),
         }
     }

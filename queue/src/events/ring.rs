@@ -190,7 +190,7 @@ mod tests {
     fn remembers_what_was_missed_and_forgets_all_at_once() {
         let (mut ring, now) = (Ring::new(5), Instant::now());
         ring.push(Item::Event(published(event(1))), now);
-        ring.push(Item::Missed(Gap::unknown()), now);
+        ring.push(Item::Missed(Box::new(Gap::unknown())), now);
         ring.push(Item::Event(published(event(2))), now);
         assert_eq!(rest(&ring, 1), Some(vec![0, 2]));
         ring.clear();

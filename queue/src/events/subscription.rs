@@ -158,7 +158,7 @@ impl Subscription {
         let items = core.audience.read(place, LOOK);
         // It may have read more slowly than the ring turns: the rest begins now.
         let joins = items.is_none() || core.audience.is_at_end(place);
-        let items = items.unwrap_or_else(|| vec![Item::Missed(Gap::unknown())]);
+        let items = items.unwrap_or_else(|| vec![Item::Missed(Box::new(Gap::unknown()))]);
         self.ready
             .extend(items.into_iter().filter_map(|item| self.live.told(item)));
         if joins {
