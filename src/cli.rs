@@ -8,8 +8,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::bench::BenchArgs;
+use crate::client::ClientCommand;
 use crate::config::Flags;
 use crate::config::settings::{DATA_DIR, DATABASE_URL, GATEWAY_LISTEN, ROLE};
 use crate::receive::ReceiveArgs;
@@ -37,6 +39,12 @@ pub struct Cli {
     pub settings: SettingArgs,
 }
 
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  posthaste completions bash > ~/.local/share/bash-completion/completions/posthaste
+  posthaste completions zsh > ~/.zfunc/_posthaste      (with ~/.zfunc in fpath, before compinit)
+  posthaste completions fish > ~/.config/fish/completions/posthaste.fish";
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -60,6 +68,15 @@ pub enum Command {
     ///
     /// Makes queues of its own and deletes them. The server must be able to reach the receiver that this starts.
     Bench(BenchArgs),
+    /// Commands that ask a server.
+    #[command(flatten)]
+    Client(ClientCommand),
+    /// Print a script that completes commands and options in a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
     /// Print the version
     Version,
 }
@@ -128,7 +145,7 @@ pub struct ConfigArgs {
     pub describe: bool,
 }
 
-/// How the configuration is printed.
+/// How something is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Output {
     /// For people

@@ -6,6 +6,7 @@
 pub mod banner;
 pub mod bench;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod demo;
 pub mod embedded;
@@ -15,3 +16,4 @@ pub mod receive;
 pub mod secret_key;
 pub mod serve;
 pub mod telemetry;
+pub mod tokens;

@@ -2,8 +2,8 @@
 
 use http::Method;
 use proto::{
-    Attempt, Count, Endpoint, EndpointUpdate, NewEndpoint, NewSecret, RevealedSecret, Secret, TestResult,
-    TestSend,
+    Attempt, Count, Endpoint, EndpointUpdate, NewEndpoint, NewSecret, Page, RevealedSecret, Secret,
+    TestResult, TestSend,
 };
 use uuid::Uuid;
 
@@ -91,8 +91,10 @@ impl Client {
     }
 
     /// Its signing secrets that are valid, without their values.
-    pub fn secrets(&self, endpoint: Uuid) -> List<Secret> {
-        List::new(self, &["endpoints", &endpoint.to_string(), "secrets"])
+    pub async fn secrets(&self, endpoint: Uuid) -> Result<Page<Secret>> {
+        self.call(Method::GET, &["endpoints", &endpoint.to_string(), "secrets"])
+            .answer()
+            .await
     }
 
     /// Adds a signing secret. The older ones go on signing beside it for the overlap.

@@ -2,7 +2,7 @@
 //! here wrote, prints it, and answers as it is told.
 
 mod json;
-mod print;
+pub(crate) mod print;
 mod verify;
 
 use std::convert::Infallible;

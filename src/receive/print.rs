@@ -78,7 +78,7 @@ impl Received<'_> {
 }
 
 /// The body: JSON laid out, other text as it is, anything else by its size.
-fn shown(body: &[u8]) -> String {
+pub(crate) fn shown(body: &[u8]) -> String {
     if body.is_empty() {
         return "(no body)".to_owned();
     }
@@ -98,7 +98,7 @@ fn text(value: &HeaderValue) -> String {
 }
 
 /// Escapes what a terminal would obey, and what would show a text in another order than it has.
-fn inert(text: &str) -> String {
+pub(crate) fn inert(text: &str) -> String {
     let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let escape = |c: char| {
         if steers(c) {

@@ -1,15 +1,18 @@
 //! What becomes of answers.
 
 use futures_util::{StreamExt, TryStreamExt};
-use posthaste_client::{Error, proto::Secret};
+use posthaste_client::{Error, proto::Delivery};
 use uuid::Uuid;
 
 use crate::server::{Reply, Server, json};
 
+fn delivery(id: u128) -> serde_json::Value {
+    let id = Uuid::from_u128(id);
+    serde_json::json!({ "id": id, "task": id, "endpoint": id, "state": "delivered", "attempts": 1 })
+}
+
 fn page(ids: &[u128], next: Option<&str>) -> Reply {
-    let items = ids
-        .iter()
-        .map(|id| serde_json::json!({"id": Uuid::from_u128(*id), "created_at": "2026-01-31T12:00:00Z"}));
+    let items = ids.iter().map(|id| delivery(*id));
     let mut page = serde_json::json!({ "items": items.collect::<Vec<_>>() });
     if let Some(next) = next {
         page["next_page"] = next.into();
@@ -17,8 +20,8 @@ fn page(ids: &[u128], next: Option<&str>) -> Reply {
     json(200, page.to_string())
 }
 
-fn ids(secrets: &[Secret]) -> Vec<u128> {
-    secrets.iter().map(|secret| secret.id.as_u128()).collect()
+fn ids(deliveries: &[Delivery]) -> Vec<u128> {
+    deliveries.iter().map(|delivery| delivery.id.as_u128()).collect()
 }
 
 #[tokio::test]
@@ -73,11 +76,11 @@ async fn what_is_no_answer_of_ours_is_told_as_such() {
 #[tokio::test]
 async fn a_list_is_walked_page_by_page() {
     let server = Server::start([page(&[1, 2], Some("a&b")), page(&[], Some("c")), page(&[3], None)]).await;
-    let endpoint = Uuid::from_u128(9);
-    let list = server.client().secrets(endpoint).page_size(2);
-    let all: Vec<Secret> = list.items().try_collect().await.unwrap();
+    let task = Uuid::from_u128(9);
+    let list = server.client().deliveries(task).page_size(2);
+    let all: Vec<Delivery> = list.items().try_collect().await.unwrap();
     assert_eq!(ids(&all), [1, 2, 3]);
-    let path = format!("GET /v1/endpoints/{endpoint}/secrets?limit=2");
+    let path = format!("GET /v1/tasks/{task}/deliveries?limit=2");
     assert_eq!(
         server.lines(),
         [
@@ -91,7 +94,13 @@ async fn a_list_is_walked_page_by_page() {
 #[tokio::test]
 async fn pages_are_fetched_when_they_are_asked_for_and_the_walk_ends_at_an_error() {
     let server = Server::start([page(&[1], Some("b")), json(400, "{}"), page(&[2], None)]).await;
-    let mut items = std::pin::pin!(server.client().secrets(Uuid::from_u128(9)).from_page("a").items());
+    let mut items = std::pin::pin!(
+        server
+            .client()
+            .deliveries(Uuid::from_u128(9))
+            .from_page("a")
+            .items()
+    );
     assert!(server.asked().is_empty());
     assert_eq!(items.next().await.unwrap().unwrap().id.as_u128(), 1);
     assert_eq!(server.asked().len(), 1);

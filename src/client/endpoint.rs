@@ -1,0 +1,302 @@
+//! `posthaste endpoint`
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use posthaste_client::proto::{Endpoint, EndpointUpdate, NewEndpoint, TestResult, TestSend};
+use uuid::Uuid;
+
+use super::{
+    Session, Usage,
+    args::{ListArgs, ServerArgs, SureArgs, header, headers},
+    enqueue::json_text,
+    profiles::Environment,
+    prompt::{self, confirm},
+    queue::until_done,
+    rows,
+    screen::note,
+    secret::{self, SecretVerb},
+    settings::{ChangedSettings, NewSettings, SETTINGS_HELP},
+};
+use crate::{cli::Output, receive::print::shown};
+
+/// What `posthaste endpoint` is told.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  posthaste endpoint make orders https://example.com/hooks --filter 'invoice.*' --set max_in_flight=10
+  posthaste endpoint test 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11
+  posthaste endpoint secret rotate 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11 --overlap 24h")]
+pub struct EndpointArgs {
+    #[command(subcommand)]
+    verb: Verb,
+
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Register an endpoint on a queue, and show its signing secret
+    #[command(after_help = SETTINGS_HELP)]
+    Make {
+        /// The queue
+        queue: String,
+        /// Where deliveries are posted
+        url: String,
+        /// For people
+        #[arg(long, default_value = "", hide_default_value = true)]
+        description: String,
+        /// A task type that it wants, such as 'invoice.*'; again for another [default: every one]
+        #[arg(long, value_name = "GLOB")]
+        filter: Vec<String>,
+        /// A header that is sent with each request; again for another
+        #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+        header: Vec<(String, String)>,
+        #[command(flatten)]
+        settings: NewSettings,
+        /// Read the signing secret (whsec_…) from standard input in place of having one made
+        #[arg(long)]
+        secret_stdin: bool,
+    },
+    /// List the endpoints of a queue
+    List {
+        /// The queue
+        queue: String,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Read an endpoint
+    #[command(visible_alias = "get")]
+    Read(#[command(flatten)] Which),
+    /// Change an endpoint; it holds for what waits as well
+    #[command(after_help = SETTINGS_HELP)]
+    Update {
+        #[command(flatten)]
+        which: Which,
+        /// Where deliveries are posted
+        #[arg(long)]
+        url: Option<String>,
+        /// For people
+        #[arg(long)]
+        description: Option<String>,
+        /// A task type that it wants, in place of those before; again for another
+        #[arg(long, value_name = "GLOB")]
+        filter: Vec<String>,
+        /// It wants every task
+        #[arg(long, conflicts_with = "filter")]
+        no_filter: bool,
+        /// A header that is sent with each request, in place of those before; again for another
+        #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
+        header: Vec<(String, String)>,
+        /// No header of its own is sent
+        #[arg(long, conflicts_with = "header")]
+        no_headers: bool,
+        #[command(flatten)]
+        settings: ChangedSettings,
+    },
+    /// Hold its deliveries back
+    Pause(#[command(flatten)] Which),
+    /// Let a paused one go on
+    Resume(#[command(flatten)] Which),
+    /// Let a disabled one go on
+    Enable(#[command(flatten)] Which),
+    /// Hold its deliveries back until it is enabled, as an answer of 410 does
+    Disable(#[command(flatten)] Which),
+    /// Cancel everything that waits for it
+    Purge {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        sure: SureArgs,
+    },
+    /// Delete an endpoint; what waits for it is cancelled
+    Delete {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        sure: SureArgs,
+    },
+    /// Send it a task, once and at once, and show the whole exchange; fails unless it is accepted
+    Test {
+        #[command(flatten)]
+        which: Which,
+        /// The task type [default: posthaste.test]
+        #[arg(long = "type", value_name = "TYPE")]
+        kind: Option<String>,
+        /// The payload, as JSON
+        #[arg(long, value_name = "JSON")]
+        payload: Option<String>,
+    },
+    /// Show its last attempts
+    Attempts {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// List, rotate and reveal its signing secrets
+    Secret {
+        #[command(subcommand)]
+        verb: SecretVerb,
+    },
+}
+
+/// Which endpoint.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Which {
+    /// The endpoint's id
+    #[arg(value_name = "ENDPOINT")]
+    pub(super) id: Uuid,
+}
+
+/// Does what it is told.
+pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result<()> {
+    let session = Session::open(&args.server, environment)?;
+    let client = &session.client;
+    match args.verb {
+        Verb::Make {
+            queue,
+            url,
+            description,
+            filter,
+            header,
+            settings,
+            secret_stdin,
+        } => {
+            let new = NewEndpoint {
+                url,
+                description,
+                filter,
+                headers: headers(header)?,
+                settings: settings.read()?,
+                secret: secret_stdin
+                    .then(|| prompt::secret("signing secret"))
+                    .transpose()?,
+            };
+            session.endpoint(&client.make_endpoint(&queue, &new).await?)
+        }
+        Verb::List { queue, list } => session.list(client.endpoints(&queue), &list).await,
+        Verb::Read(Which { id }) => session.endpoint(&client.endpoint(id).await?),
+        Verb::Update {
+            which,
+            url,
+            description,
+            filter,
+            no_filter,
+            header,
+            no_headers,
+            settings,
+        } => {
+            let update = EndpointUpdate {
+                url,
+                description,
+                filter: (no_filter || !filter.is_empty()).then_some(filter),
+                headers: (no_headers || !header.is_empty())
+                    .then(|| headers(header))
+                    .transpose()?,
+                settings: settings.patch()?,
+            };
+            if update == EndpointUpdate::default() {
+                return Err(
+                    Usage("nothing to change: give the options of what is to change".to_owned()).into(),
+                );
+            }
+            session.endpoint(&client.update_endpoint(which.id, &update).await?)
+        }
+        Verb::Pause(Which { id }) => session.endpoint(&client.pause_endpoint(id).await?),
+        Verb::Resume(Which { id }) => session.endpoint(&client.resume_endpoint(id).await?),
+        Verb::Enable(Which { id }) => session.endpoint(&client.enable_endpoint(id).await?),
+        Verb::Disable(Which { id }) => session.endpoint(&client.disable_endpoint(id).await?),
+        Verb::Purge { which, sure } => {
+            let url = client.endpoint(which.id).await?.url;
+            confirm(&format!("Cancel everything that waits for {url}?"), sure.yes)?;
+            let count = until_done(async || client.purge_endpoint(which.id).await).await?;
+            session.count("cancelled", count)
+        }
+        Verb::Delete { which, sure } => {
+            let url = client.endpoint(which.id).await?.url;
+            let question = format!("Delete the endpoint {url}, and cancel what waits for it?");
+            confirm(&question, sure.yes)?;
+            client.delete_endpoint(which.id).await?;
+            note(&format!("The endpoint {url} is deleted."));
+            Ok(())
+        }
+        Verb::Test { which, kind, payload } => {
+            let payload = payload.map(|text| json_text(text.into())).transpose()?;
+            let test = TestSend { kind, payload };
+            session.tested(&client.test_endpoint(which.id, &test).await?)
+        }
+        Verb::Attempts { which, list } => session.list(client.attempts_of_endpoint(which.id), &list).await,
+        Verb::Secret { verb } => secret::run(verb, &session).await,
+    }
+}
+
+impl Session {
+    fn endpoint(&self, endpoint: &Endpoint) -> Result<()> {
+        let times = self.screen.times;
+        let lines = endpoint
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"));
+        let mut fields = vec![
+            ("id", endpoint.id.to_string()),
+            ("queue", endpoint.queue.clone()),
+            ("url", endpoint.url.clone()),
+            ("description", endpoint.description.clone()),
+            ("status", rows::word(endpoint.status)),
+        ];
+        fields.extend(
+            endpoint
+                .disabled_reason
+                .iter()
+                .map(|why| ("disabled", why.clone())),
+        );
+        fields.extend([
+            ("filter", endpoint.filter.join(" ")),
+            ("headers", lines.collect()),
+            ("settings", rows::settings(&endpoint.settings)),
+            ("made", times.exact(endpoint.created_at)),
+            ("changed", times.exact(endpoint.updated_at)),
+        ]);
+        fields.extend(endpoint.secret.iter().map(|secret| ("secret", secret.clone())));
+        self.screen.thing(endpoint, &fields)
+    }
+
+    fn tested(&self, result: &TestResult) -> Result<()> {
+        let Some(attempt) = &result.attempt else {
+            self.screen.thing(result, &[("task", result.task.to_string())])?;
+            bail!(
+                "the endpoint has not answered yet: `posthaste task attempts {}` tells when it has",
+                result.task
+            );
+        };
+        let response_headers = attempt
+            .response_headers
+            .iter()
+            .map(|header| format!("{}: {}\n", header.name, header.value));
+        let body = match (&attempt.response_body, &attempt.response_body_base64) {
+            (Some(text), _) if !text.is_empty() => shown(text.as_bytes()),
+            (_, Some(base64)) => format!("(in base64) {base64}"),
+            _ => String::new(),
+        };
+        let fields = [
+            ("task", result.task.to_string()),
+            ("url", attempt.url.clone().unwrap_or_default()),
+            ("answer", rows::answer(attempt.status, attempt.failure.as_deref())),
+            ("took", format!("{:.1} ms", attempt.timing.total_ms)),
+            ("verdict", attempt.verdict.clone()),
+            ("reason", attempt.reason.clone()),
+            ("headers", response_headers.collect()),
+            ("body", body),
+        ];
+        self.screen.thing(result, &fields)?;
+        if !result.delivered {
+            // Programs have read it; people read the reason above.
+            bail!("the endpoint did not accept it");
+        }
+        if self.screen.output == Output::Table {
+            note("The endpoint accepted it.");
+        }
+        Ok(())
+    }
+}

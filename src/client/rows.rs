@@ -1,0 +1,239 @@
+//! The things of the API as rows of a table.
+
+use posthaste_client::proto::{
+    Attempt, DeadLetter, Delivery, DeliverySettings, Endpoint, EndpointStatus, Queue, Secret, Task,
+};
+use serde::Serialize;
+
+use super::{
+    table::{Column, Row},
+    times::Times,
+};
+
+/// The word that JSON has for a state.
+pub(super) fn word(state: impl Serialize) -> String {
+    let json = serde_json::to_value(state).unwrap_or_default();
+    json.as_str().unwrap_or_default().to_owned()
+}
+
+/// Settings in one line, as `--set` takes them; those that are not set are left out.
+pub(super) fn settings(settings: &DeliverySettings) -> String {
+    fn flatten(prefix: &str, value: &serde_json::Value, parts: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    let dot = if prefix.is_empty() { "" } else { "." };
+                    flatten(&format!("{prefix}{dot}{name}"), value, parts);
+                }
+            }
+            serde_json::Value::String(text) => parts.push(format!("{prefix}={text}")),
+            other => parts.push(format!("{prefix}={other}")),
+        }
+    }
+    let mut parts = vec![];
+    flatten(
+        "",
+        &serde_json::to_value(settings).unwrap_or_default(),
+        &mut parts,
+    );
+    parts.join(" ")
+}
+
+/// How many deliveries a queue holds, and may hold.
+pub(super) fn depth(queue: &Queue) -> String {
+    match queue.max_depth {
+        Some(most) => format!("{}/{most}", queue.depth),
+        None => queue.depth.to_string(),
+    }
+}
+
+/// An HTTP status, or the kind of failure in place of one.
+pub(super) fn answer(status: Option<u16>, failure: Option<&str>) -> String {
+    match (status, failure) {
+        (Some(status), _) => status.to_string(),
+        (None, failure) => failure.unwrap_or_default().to_owned(),
+    }
+}
+
+impl Row for Queue {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("name"),
+        Column::whole("state"),
+        Column::whole("endpoints"),
+        Column::whole("depth"),
+        Column::whole("made"),
+        Column::text("settings"),
+        Column::text("description"),
+    ];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        let state = if self.paused { "paused" } else { "running" };
+        vec![
+            self.name.clone(),
+            state.to_owned(),
+            self.endpoints.to_string(),
+            depth(self),
+            times.distance(self.created_at),
+            settings(&self.settings),
+            self.description.clone(),
+        ]
+    }
+}
+
+impl Row for Endpoint {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("id"),
+        Column::whole("status"),
+        Column::text("url"),
+        Column::text("filter"),
+        Column::text("description"),
+    ];
+
+    fn cells(&self, _: Times) -> Vec<String> {
+        let why = self
+            .disabled_reason
+            .as_ref()
+            .filter(|_| self.status == EndpointStatus::Disabled);
+        vec![
+            self.id.to_string(),
+            word(self.status),
+            self.url.clone(),
+            self.filter.join(" "),
+            why.unwrap_or(&self.description).clone(),
+        ]
+    }
+}
+
+impl Row for Secret {
+    const COLUMNS: &'static [Column] = &[Column::whole("id"), Column::whole("made"), Column::whole("ends")];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        let ends = self
+            .expires_at
+            .map_or_else(|| "never".to_owned(), |at| times.distance(at));
+        vec![self.id.to_string(), times.distance(self.created_at), ends]
+    }
+}
+
+impl Row for Task {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("id"),
+        Column::whole("state"),
+        Column::text("type"),
+        Column::whole("enqueued"),
+        Column::whole("due"),
+        Column::whole("size"),
+    ];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        let due = if self.due_at > self.created_at {
+            times.distance(self.due_at)
+        } else {
+            String::new()
+        };
+        vec![
+            self.id.to_string(),
+            word(self.state),
+            self.kind.clone(),
+            times.distance(self.created_at),
+            due,
+            self.size.to_string(),
+        ]
+    }
+}
+
+impl Row for Delivery {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("id"),
+        Column::whole("endpoint"),
+        Column::whole("state"),
+        Column::whole("attempts"),
+        Column::whole("when"),
+        Column::text("reason"),
+    ];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            self.endpoint.to_string(),
+            word(self.state),
+            self.attempts.to_string(),
+            times.distance_if(self.ended_at.or(self.due_at)),
+            self.reason.clone().unwrap_or_default(),
+        ]
+    }
+}
+
+impl Row for Attempt {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("no"),
+        Column::whole("when"),
+        Column::whole("answer"),
+        Column::whole("took"),
+        Column::whole("verdict"),
+        Column::whole("next"),
+        Column::whole("endpoint"),
+        Column::text("reason"),
+    ];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        vec![
+            self.number.to_string(),
+            times.distance(self.started_at),
+            answer(self.status, self.failure.as_deref()),
+            format!("{:.0}ms", self.timing.total_ms),
+            self.verdict.clone(),
+            times.distance_if(self.retry_at),
+            self.endpoint.to_string(),
+            self.reason.clone(),
+        ]
+    }
+}
+
+impl Row for DeadLetter {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("id"),
+        Column::whole("died"),
+        Column::text("queue"),
+        Column::text("type"),
+        Column::whole("answer"),
+        Column::whole("attempts"),
+        Column::text("reason"),
+    ];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            times.distance(self.died_at),
+            self.queue.clone(),
+            self.kind.clone(),
+            answer(self.status, self.failure.as_deref()),
+            self.attempts.to_string(),
+            self.reason.clone(),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn settings_are_shown_as_they_are_given() {
+        let given = json!({"retry": {"attempts": 5, "schedule": ["5s", "1m"]}, "timeout": "10s"});
+        let read: DeliverySettings = serde_json::from_value(given).unwrap();
+        assert_eq!(
+            settings(&read),
+            r#"retry.attempts=5 retry.schedule=["5s","1m"] timeout=10s"#
+        );
+        assert_eq!(settings(&DeliverySettings::default()), "");
+    }
+
+    #[test]
+    fn an_answer_is_a_status_or_a_failure() {
+        assert_eq!(answer(Some(503), None), "503");
+        assert_eq!(answer(None, Some("dns")), "dns");
+        assert_eq!(answer(None, None), "");
+    }
+}

@@ -1,0 +1,177 @@
+//! `posthaste task`
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use posthaste_client::{
+    TaskFilter,
+    proto::{Cancelled, Payload, Task, TaskState},
+};
+use serde::{Deserialize, de::value::StrDeserializer};
+use uuid::Uuid;
+
+use super::{
+    Session, Usage,
+    args::{ListArgs, ServerArgs},
+    profiles::Environment,
+    rows,
+    screen::write_bytes,
+    times::When,
+};
+use crate::{cli::Output, receive::print::shown};
+
+/// What `posthaste task` is told.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  posthaste task list orders --state retrying --type 'invoice.*' --since 2h
+  posthaste task attempts 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11
+  posthaste task read 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11 --payload > scan.png")]
+pub struct TaskArgs {
+    #[command(subcommand)]
+    verb: Verb,
+
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Read a task with its payload
+    #[command(visible_alias = "get")]
+    Read {
+        /// Its id, which is the webhook-id of its requests
+        task: Uuid,
+        /// Print the payload alone, byte for byte
+        #[arg(long)]
+        payload: bool,
+    },
+    /// List the tasks of a queue, newest first
+    List {
+        /// The queue
+        queue: String,
+        #[command(flatten)]
+        filter: FilterArgs,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// Cancel what of a task is not delivered and not under way
+    Cancel {
+        /// Its id; again for another
+        #[arg(required = true, value_name = "TASK")]
+        tasks: Vec<Uuid>,
+    },
+    /// List its deliveries: one an endpoint, and one more a replay
+    Deliveries {
+        /// Its id
+        task: Uuid,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+    /// List its attempts: what came back, and what was decided
+    Attempts {
+        /// Its id
+        #[arg(required_unless_present = "delivery")]
+        task: Option<Uuid>,
+        /// Those of this delivery alone
+        #[arg(long, value_name = "DELIVERY", conflicts_with = "task")]
+        delivery: Option<Uuid>,
+        #[command(flatten)]
+        list: ListArgs,
+    },
+}
+
+/// Which tasks.
+#[derive(Debug, Args)]
+struct FilterArgs {
+    /// Those that are: scheduled, pending, retrying, delivered, dead, cancelled or unmatched
+    #[arg(long, value_parser = state)]
+    state: Option<TaskState>,
+
+    /// Those of these types, such as 'invoice.*'
+    #[arg(long = "type", value_name = "GLOB")]
+    kind: Option<String>,
+
+    /// Those enqueued since then: 2h (ago), or 2026-01-31
+    #[arg(long, value_name = "TIME")]
+    since: Option<When>,
+
+    /// Those enqueued before
+    #[arg(long, value_name = "TIME")]
+    until: Option<When>,
+}
+
+fn state(word: &str) -> Result<TaskState, String> {
+    TaskState::deserialize(StrDeserializer::<serde::de::value::Error>::new(word))
+        .map_err(|error| error.to_string())
+}
+
+/// Does what it is told.
+pub(super) async fn run(args: TaskArgs, environment: &Environment) -> Result<()> {
+    let session = Session::open(&args.server, environment)?;
+    let client = &session.client;
+    match args.verb {
+        Verb::Read { task, payload: false } => session.task(&client.task(task).await?),
+        Verb::Read { payload: true, .. } if session.screen.output == Output::Json => {
+            Err(Usage("--payload prints the payload as it is: leave out --output json".to_owned()).into())
+        }
+        Verb::Read { task, payload: true } => write_bytes(&client.payload(task).await?.1),
+        Verb::List { queue, filter, list } => {
+            let now = session.screen.times.now;
+            let filter = TaskFilter {
+                kind: filter.kind,
+                state: filter.state,
+                since: filter.since.map(|when| when.ago(now)),
+                until: filter.until.map(|when| when.ago(now)),
+            };
+            session.list(client.tasks(&queue, &filter), &list).await
+        }
+        Verb::Cancel { tasks } => {
+            let mut cancelled = 0;
+            for task in tasks {
+                cancelled += client.cancel_task(task).await?.cancelled;
+            }
+            let fields = [("cancelled deliveries", cancelled.to_string())];
+            session.screen.thing(&Cancelled { cancelled }, &fields)
+        }
+        Verb::Deliveries { task, list } => session.list(client.deliveries(task), &list).await,
+        Verb::Attempts { task, delivery, list } => match (task, delivery) {
+            (Some(task), _) => session.list(client.attempts_of_task(task), &list).await,
+            (None, delivery) => {
+                let delivery = delivery.unwrap_or_default();
+                session.list(client.attempts_of_delivery(delivery), &list).await
+            }
+        },
+    }
+}
+
+impl Session {
+    fn task(&self, task: &Task) -> Result<()> {
+        let times = self.screen.times;
+        let headers = task
+            .headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"));
+        let mut fields = vec![
+            ("id", task.id.to_string()),
+            ("queue", task.queue.clone()),
+            ("type", task.kind.clone()),
+            ("state", rows::word(task.state)),
+            ("enqueued", times.exact(task.created_at)),
+            ("due", times.exact(task.due_at)),
+        ];
+        fields.extend(task.expires_at.map(|at| ("expires", times.exact(at))));
+        fields.push(("priority", task.priority.to_string()));
+        fields.extend(task.idempotency_key.iter().map(|key| ("key", key.clone())));
+        if !task.headers.is_empty() {
+            fields.push(("headers", headers.collect()));
+        }
+        fields.push(("payload", format!("{}, {} bytes", task.content_type, task.size)));
+        let payload = match &task.payload {
+            Some(Payload::Text(text)) => shown(text.as_bytes()),
+            Some(Payload::Base64(_)) => "(not text: --payload prints it as it is)".to_owned(),
+            None => String::new(),
+        };
+        fields.push(("", payload));
+        self.screen.thing(task, &fields)
+    }
+}
