@@ -5,6 +5,7 @@
 //! - `serve`: connections, their deadlines, and their orderly end; `tls`: how they are encrypted.
 //! - `rest`, `grpc`: the routes and services as one list each, and the handlers, which translate.
 //! - `auth` finds the `caller`: who asks. `acting`: what they do, verb by verb, whatever the transport, and whether they may; `queue` does it.
+//! - `openapi`: what the handlers say of themselves, completed to the document that is served.
 //! - `problem`: what one is told when a request is not fulfilled.
 //! - `body`, `json`, `query`, `path`, `page`: the forms in which requests come and answers go.
 //!
@@ -19,6 +20,7 @@ mod caller;
 mod config;
 mod grpc;
 mod json;
+mod openapi;
 mod page;
 mod path;
 mod problem;
@@ -31,7 +33,7 @@ mod time;
 mod tls;
 
 pub use config::Config;
-pub use rest::router;
+pub use rest::{document, router};
 pub use serve::{Port, Speaks, serve};
 pub use state::{Gateway, Ready, VetUrl};
 pub use tls::{Files, Tls, TlsError};

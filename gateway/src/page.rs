@@ -6,8 +6,15 @@ use proto::Page;
 use queue::error::Problems;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::Sha256;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Type},
+    },
+};
 
-use crate::{problem::Refusal, query::Query, state::Gateway};
+use crate::{config::Config, problem::Refusal, query::Query, state::Gateway};
 
 /// Bytes of a token's code: beyond guessing, and half of what HMAC-SHA256 gives (RFC 2104, section 5, allows no less).
 const CODE: usize = 16;
@@ -79,6 +86,38 @@ impl Paging {
             })?),
         };
         Ok((list, position))
+    }
+}
+
+impl IntoParams for Paging {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let described = |name: &str, schema: ObjectBuilder, description: String| {
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Query)
+                .description(Some(description))
+                .schema(Some(schema))
+                .build()
+        };
+        let limits = Config::default();
+        let (default, most) = (limits.page_default, limits.page_max);
+        let number = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .minimum(Some(1))
+            .maximum(Some(most));
+        let text = ObjectBuilder::new().schema_type(Type::String);
+        vec![
+            described(
+                "limit",
+                number,
+                format!("How many items at most; {default} unless said."),
+            ),
+            described(
+                "page",
+                text,
+                "The `next_page` of the page before; the filters must be the same.".to_owned(),
+            ),
+        ]
     }
 }
 

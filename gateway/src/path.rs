@@ -4,6 +4,14 @@ use axum::{
     extract::{FromRequestParts, RawPathParams},
     http::request::Parts,
 };
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type},
+    },
+};
 use uuid::Uuid;
 
 use crate::problem::{Kind, Refusal};
@@ -61,6 +69,38 @@ pub(crate) const NO_ID: &str = "no id (a UUID such as 01980a3b-7c2d-7e4f-8a5b-6c
 fn uuid(text: &str, name: &str) -> Result<Uuid, Refusal> {
     text.parse()
         .map_err(|_| Refusal::invalid(name, format!("in the path stands {NO_ID}")))
+}
+
+impl IntoParams for QueueName {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![described("queue", ObjectBuilder::new(), "The name of a queue.")]
+    }
+}
+
+impl IntoParams for Id {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![described("id", an_id(), "Its id.")]
+    }
+}
+
+impl IntoParams for SecretId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![described("secret", an_id(), "The id of a secret.")]
+    }
+}
+
+fn an_id() -> ObjectBuilder {
+    ObjectBuilder::new().format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)))
+}
+
+fn described(name: &str, text: ObjectBuilder, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some(description))
+        .schema(Some(text.schema_type(Type::String)))
+        .build()
 }
 
 async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<String, Refusal> {

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 /// One HTTP request of a delivery: what came back, and what was decided. An expiry or a cancellation is logged as well: with no request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Attempt {
     /// Its id.
     pub id: Uuid,
@@ -51,6 +52,7 @@ pub struct Attempt {
 
 /// One header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Header {
     /// Its name, in lower case.
     pub name: String,
@@ -60,6 +62,7 @@ pub struct Header {
 
 /// How long each part of an attempt took, in milliseconds; absent where the part did not happen.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Timing {
     /// From due to the start of the attempt.
     pub wait_ms: f64,

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 /// A delivery that ran out of attempts or was refused for good; kept until replayed, purged or expired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DeadLetter {
     /// The delivery's id.
     pub id: Uuid,
@@ -32,6 +33,11 @@ pub struct DeadLetter {
 
 /// Which dead letters are meant. What is left out does not narrow; an empty filter means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "openapi",
+    derive(utoipa::ToSchema, utoipa::IntoParams),
+    into_params(parameter_in = Query)
+)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetterFilter {
     /// The name of a queue.
@@ -59,6 +65,7 @@ pub struct DeadLetterFilter {
 
 /// A delivery made by a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Replayed {
     /// The new delivery.
     pub delivery: Uuid,

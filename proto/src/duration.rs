@@ -138,6 +138,27 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+#[cfg(feature = "openapi")]
+impl utoipa::PartialSchema for Span {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Type};
+        OneOfBuilder::new()
+            .description(Some(
+                "A length of time: `\"250ms\"`, `\"5s\"`, `\"30m\"`, `\"6h\"`, `\"7d\"`, or `\"1h30m\"`; a bare number is seconds.",
+            ))
+            .item(
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .pattern(Some("^([0-9]{1,12}(ms|s|m|h|d))+$")),
+            )
+            .item(ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0)))
+            .into()
+    }
+}
+
+#[cfg(feature = "openapi")]
+impl utoipa::ToSchema for Span {}
+
 #[cfg(test)]
 mod tests {
     use super::*;

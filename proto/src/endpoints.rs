@@ -8,15 +8,19 @@ use crate::{Attempt, DeliverySettings, null::present, object::object};
 
 /// An endpoint to be registered on a queue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewEndpoint {
     /// Where deliveries are posted: http or https, no user name or password, at most 2,048 characters.
+    #[cfg_attr(feature = "openapi", schema(format = "uri", max_length = 2048))]
     pub url: String,
     /// For people; at most 500 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
     pub description: String,
     /// Which task types it wants: globs such as `invoice.*`; `*` stands for any run of characters. Empty: every task. At most 100.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub filter: Vec<String>,
     /// Headers sent with each request, at most 32; not those that Posthaste or HTTP itself sets.
     #[serde(default)]
@@ -31,6 +35,7 @@ pub struct NewEndpoint {
 
 /// What of an endpoint is to change: what is left out stays; `filter` and `headers` are replaced whole; `settings` is a JSON merge patch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EndpointUpdate {
     /// The new URL.
@@ -39,6 +44,7 @@ pub struct EndpointUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, max_length = 2048))]
     pub url: Option<String>,
     /// The new description.
     #[serde(
@@ -46,6 +52,7 @@ pub struct EndpointUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, max_length = 500))]
     pub description: Option<String>,
     /// The new filter.
     #[serde(
@@ -53,6 +60,7 @@ pub struct EndpointUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, max_items = 100))]
     pub filter: Option<Vec<String>>,
     /// The new headers.
     #[serde(
@@ -60,6 +68,7 @@ pub struct EndpointUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub headers: Option<BTreeMap<String, String>>,
     /// A merge patch of the settings.
     #[serde(
@@ -67,11 +76,13 @@ pub struct EndpointUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(value_type = DeliverySettings))]
     pub settings: Option<serde_json::Value>,
 }
 
 /// Whether an endpoint is pushed to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum EndpointStatus {
     /// It is.
@@ -84,6 +95,7 @@ pub enum EndpointStatus {
 
 /// A URL registered on a queue.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Endpoint {
     /// Its id.
     pub id: Uuid,
@@ -115,6 +127,7 @@ pub struct Endpoint {
 
 /// A signing secret to be added. Requests are signed with every secret that has not expired.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewSecret {
     /// An existing secret, `whsec_` and base64 of 24 to 64 bytes; one is made if left out.
@@ -127,6 +140,7 @@ pub struct NewSecret {
 
 /// A signing secret, without its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Secret {
     /// Its id.
     pub id: Uuid,
@@ -139,6 +153,7 @@ pub struct Secret {
 
 /// A signing secret with its value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RevealedSecret {
     /// Its id.
     pub id: Uuid,
@@ -153,6 +168,7 @@ pub struct RevealedSecret {
 
 /// What a test-send posts.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct TestSend {
     /// The task type sent; default `posthaste.test`.
@@ -164,11 +180,13 @@ pub struct TestSend {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))]
     pub payload: Option<Box<serde_json::value::RawValue>>,
 }
 
 /// What came of a test-send: one attempt, never retried.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TestResult {
     /// The task that was sent.
     pub task: Uuid,

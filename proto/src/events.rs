@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 /// What a subscriber is sent: an event, or that it missed some.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum EventMessage {
     /// Something happened.
@@ -16,6 +17,7 @@ pub enum EventMessage {
 
 /// Something that happened to a task, a delivery, an endpoint or a queue. Sent once it is committed. Without the payload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Event {
     /// Its id, which names the place from which to go on (`Last-Event-ID`).
     pub id: Uuid,
@@ -59,6 +61,7 @@ pub struct Event {
 
 /// That events were missed: the subscriber was too slow, or asked to go on from where nobody remembers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Missed {
     /// Always `missed`.
     pub kind: MissedKind,
@@ -79,6 +82,7 @@ impl Missed {
 
 /// The one word by which [`Missed`] is told from an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MissedKind {
     /// `missed`
@@ -90,6 +94,7 @@ macro_rules! kinds {
     ($($(#[$doc:meta])+ $kind:ident = $word:literal,)+) => {
         /// What happened.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
         pub enum EventKind {
             $($(#[$doc])+ #[serde(rename = $word)] $kind,)+
         }

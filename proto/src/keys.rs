@@ -6,6 +6,7 @@ use crate::{Span, null::present, object::optional_object};
 
 /// What a caller may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
     /// Put tasks into queues.
@@ -22,24 +23,31 @@ pub enum Scope {
 
 /// How fast tasks may be enqueued with a key: a token bucket on each node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnqueueRate {
     /// Tasks a second, 1 to 1,000,000.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1_000_000))]
     pub per_second: u32,
     /// Tasks at once, 1 to 1,000,000, and so the largest batch; as many as a second has, unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 1_000_000))]
     pub burst: Option<u32>,
 }
 
 /// An API key to be made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewKey {
     /// For people: who uses it, and what for; 1 to 100 characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 100))]
     pub name: String,
     /// What it allows; at least one.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1))]
     pub scopes: Vec<Scope>,
     /// Which queues it sees and touches: globs of their names such as `shop-*`; `*` is all of them. 1 to 100.
+    #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 100))]
     pub queues: Vec<String>,
     /// How fast tasks may be enqueued with it; unlimited if left out.
     #[serde(
@@ -55,6 +63,7 @@ pub struct NewKey {
 
 /// What of a key is to change: what is left out stays; lists are replaced whole; `null` takes a limit back.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct KeyUpdate {
     /// The new name.
@@ -63,6 +72,7 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub name: Option<String>,
     /// The new scopes.
     #[serde(
@@ -70,6 +80,7 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub scopes: Option<Vec<Scope>>,
     /// The new queue patterns.
     #[serde(
@@ -77,6 +88,7 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub queues: Option<Vec<String>>,
     /// The new rate; `null`: unlimited.
     #[serde(
@@ -84,6 +96,7 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<EnqueueRate>))]
     pub rate: Option<Option<EnqueueRate>>,
     /// The new end; `null`: never.
     #[serde(
@@ -91,11 +104,13 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<DateTime<Utc>>))]
     pub expires_at: Option<Option<DateTime<Utc>>>,
 }
 
 /// How a key is replaced by a new one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RotateKey {
     /// How long the old key goes on working; a day unless said, 30 days at most, `0s` ends it at once.
@@ -108,6 +123,7 @@ pub struct RotateKey {
 
 /// An API key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Key {
     /// Its id.
     pub id: Uuid,

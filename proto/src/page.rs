@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// One page of a list, newest first unless the list says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Page<T> {
     /// The items; may be fewer than `limit` although more follow, when a filter made the server look far.
     pub items: Vec<T>,
@@ -12,6 +13,7 @@ pub struct Page<T> {
 
 /// How many things an action touched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Count {
     /// The number of things.
     pub count: u64,

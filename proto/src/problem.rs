@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every error of the API: a problem document (RFC 9457), sent as `application/problem+json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Problem {
     /// A stable name of the kind of problem, as a relative URI: `/problems/invalid`.
     #[serde(rename = "type")]
@@ -19,6 +20,7 @@ pub struct Problem {
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldError {
     /// The field's path: `retry.attempts`, `filter[2]`, a header's or a query parameter's name.
     pub field: String,

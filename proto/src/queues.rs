@@ -6,12 +6,15 @@ use crate::{DeliverySettings, null::present, object::object};
 
 /// A queue to be made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewQueue {
     /// 1 to 100 of `a-z A-Z 0-9 . _ -`, beginning with a letter or digit; never changes.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"))]
     pub name: String,
     /// For people; at most 500 characters.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(max_length = 500))]
     pub description: String,
     /// How its deliveries are made, unless an endpoint or a task says otherwise.
     #[serde(default, deserialize_with = "object")]
@@ -23,6 +26,7 @@ pub struct NewQueue {
 
 /// What of a queue is to change: a JSON merge patch (RFC 7396). What is left out stays; in `settings`, `null` takes a setting back.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct QueueUpdate {
     /// The new description.
@@ -31,6 +35,7 @@ pub struct QueueUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, max_length = 500))]
     pub description: Option<String>,
     /// A merge patch of the settings.
     #[serde(
@@ -38,6 +43,7 @@ pub struct QueueUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(value_type = DeliverySettings))]
     pub settings: Option<serde_json::Value>,
     /// The new limit; `null` takes it back.
     #[serde(
@@ -50,6 +56,7 @@ pub struct QueueUpdate {
 
 /// A named stream of tasks, with its defaults.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Queue {
     /// Its id.
     pub id: Uuid,

@@ -4,6 +4,7 @@ use crate::{Span, object::optional_object};
 
 /// How deliveries are made. Each field may be left out: an endpoint's come before its queue's, the queue's before the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeliverySettings {
     /// When to try again, and how often.
@@ -21,6 +22,7 @@ pub struct DeliverySettings {
     pub connect_timeout: Option<Span>,
     /// How many requests an endpoint has in flight at most. 1 to 10,000; default 64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 10_000))]
     pub max_in_flight: Option<u32>,
     /// Whether answers of 4xx that the standard table calls final (all but 408, 410, 425 and 429) are retried; default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,24 +31,29 @@ pub struct DeliverySettings {
 
 /// When a failed delivery is tried again: an exponential backoff, or an explicit schedule.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct RetryPolicy {
     /// How many attempts are made in all, the first included. 1 to 100; default 12, or one more than the schedule has entries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 100))]
     pub attempts: Option<u32>,
     /// The pause after the first attempt; default 5 s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub initial: Option<Span>,
     /// What each further pause is multiplied by. 1 to 10; default 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 10))]
     pub factor: Option<f64>,
     /// The longest pause; default 6 h.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<Span>,
     /// The pauses themselves, in place of `initial`, `factor` and `max`: at most 100; the last one repeats if there are more attempts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub schedule: Option<Vec<Span>>,
     /// By what part of itself a pause is moved at random, to keep retries from coming all at once. 0 to 1; default 0.2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 1))]
     pub jitter: Option<f64>,
 }

@@ -12,10 +12,13 @@ pub type NewTask = NewTaskWith<Box<RawValue>>;
 
 /// A task to be enqueued, whose payload is written as `P`: `Box<RawValue>`, or `&RawValue` where it is read from a text that stays.
 #[derive(Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields, bound(deserialize = "P: Deserialize<'de>"))]
+#[cfg_attr(feature = "openapi", schema(as = NewTask, bound = "", description = "A task to be enqueued. The payload is given once: as `payload`, which is sent byte for byte as written, or as `payload_base64`."))]
 pub struct NewTaskWith<P> {
     /// What kind of task it is, dotted: `invoice.paid`. 1 to 200 of `a-z A-Z 0-9 . _ - : /`; endpoints filter by it. May be left out.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[A-Za-z0-9._:/-]{0,200}$"))]
     pub kind: Option<String>,
     /// Any JSON value, `null` included.
     #[serde(
@@ -23,9 +26,11 @@ pub struct NewTaskWith<P> {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(value_type = serde_json::Value))]
     pub payload: Option<P>,
     /// Any bytes, in base64.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(content_encoding = "base64"))]
     pub payload_base64: Option<String>,
     /// The payload's media type; default `application/json`, or `application/octet-stream` for `payload_base64`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,6 +40,7 @@ pub struct NewTaskWith<P> {
     pub headers: BTreeMap<String, String>,
     /// 0 to 9, 9 goes first; default 4.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 9))]
     pub priority: Option<u8>,
     /// How long to wait before the first attempt; at most a year.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,6 +53,7 @@ pub struct NewTaskWith<P> {
     pub expires_at: Option<DateTime<Utc>>,
     /// A name of the caller's for this task, unique in the queue for 24 h: a repeat makes no second task. 1 to 255 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
     pub idempotency_key: Option<String>,
     /// When to try again, in place of the endpoint's and queue's policy.
     #[serde(
@@ -59,6 +66,7 @@ pub struct NewTaskWith<P> {
 
 /// The answer to an enqueue: the task is committed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Enqueued {
     /// The task's id, which is the `webhook-id` of its requests.
     pub id: Uuid,
@@ -71,6 +79,7 @@ pub struct Enqueued {
 
 /// The answer to a batch: one result an item, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchResult {
     /// How many were accepted.
     pub accepted: u32,
@@ -82,6 +91,7 @@ pub struct BatchResult {
 
 /// What became of one item of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum BatchItem {
     /// It is committed.
@@ -97,6 +107,7 @@ pub enum BatchItem {
 
 /// Where a task is, over all its deliveries: the first of these that holds for any of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum TaskState {
     /// One failed and is due again later.
@@ -117,6 +128,7 @@ pub enum TaskState {
 
 /// A task as it was enqueued, and where it is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Task {
     /// Its id, which is the `webhook-id` of its requests.
     pub id: Uuid,
@@ -156,6 +168,7 @@ pub struct Task {
 
 /// A payload as it can be shown in JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Payload {
     /// Its text, if it is UTF-8.
@@ -166,6 +179,7 @@ pub enum Payload {
 
 /// Where a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryState {
     /// Due later, for the first time.
@@ -184,6 +198,7 @@ pub enum DeliveryState {
 
 /// One task on its way to one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Delivery {
     /// Its id.
     pub id: Uuid,
@@ -208,6 +223,7 @@ pub struct Delivery {
 
 /// The answer to a cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cancelled {
     /// How many of the task's deliveries were cancelled; those that had ended, or whose request is out already, go their way.
     pub cancelled: u32,

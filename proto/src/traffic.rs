@@ -11,6 +11,7 @@ pub const LATENCY_BOUNDS_MS: [u32; 16] = [
 
 /// What went through a queue or an endpoint, minute by minute, oldest first. A minute in which nothing happened is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Traffic {
     /// The upper bounds, in milliseconds, of `latency`'s buckets but the last.
     pub latency_bounds_ms: Vec<u32>,
@@ -20,6 +21,7 @@ pub struct Traffic {
 
 /// One minute of one queue, or of one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TrafficPoint {
     /// The minute's begin.
     pub minute: DateTime<Utc>,

@@ -9,6 +9,7 @@ mod checks;
 mod contract;
 mod examples;
 mod offline_queries;
+mod openapi;
 mod postgres;
 mod service;
 mod step;
@@ -25,6 +26,7 @@ const USAGE: &str = "\
 cargo xtask test [--only NAME[,NAME]]   install or name what is missing, then run every check
 cargo xtask list                        the checks, in their order
 cargo xtask proto                       write proto/src/grpc anew from proto/posthaste
+cargo xtask openapi                     write gateway/openapi.json anew from the handlers
 cargo xtask sqlx                        write queue/.sqlx anew from the migrations and the queries
 cargo xtask postgres                    a throw-away PostgreSQL for `cargo test` by hand, until Ctrl-C";
 
@@ -51,6 +53,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["proto"] => contract::write(&checkout).map(|()| ExitCode::SUCCESS),
+        ["openapi"] => openapi::write(&checkout).map(|()| ExitCode::SUCCESS),
         ["sqlx"] => offline_queries::prepare(&checkout).map(|()| ExitCode::SUCCESS),
         ["postgres"] => serve_postgres().map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {

@@ -1,11 +1,8 @@
 //! `/v1/dead-letters`
 
-use axum::{
-    Router,
-    http::Uri,
-    routing::{get, post},
-};
+use axum::http::Uri;
 use proto::{Count, DeadLetter, DeadLetterFilter, Page, Replayed};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     acting::Acting,
@@ -17,22 +14,27 @@ use crate::{
     state::Gateway,
 };
 
-pub(super) fn routes() -> Router<Gateway> {
-    Router::new()
-        .route("/v1/dead-letters/{id}", get(read))
-        .route("/v1/dead-letters/{id}/replay", post(replay))
+pub(super) fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new().routes(routes!(read)).routes(routes!(replay))
 }
 
-pub(super) fn lists() -> Router<Gateway> {
-    Router::new().route("/v1/dead-letters", get(list))
+pub(super) fn lists() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new().routes(routes!(list))
 }
 
-pub(super) fn actions() -> Router<Gateway> {
-    Router::new()
-        .route("/v1/dead-letters/replay", post(replay_all))
-        .route("/v1/dead-letters/purge", post(purge))
+pub(super) fn actions() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(replay_all))
+        .routes(routes!(purge))
 }
 
+/// List the dead letters, newest first
+#[utoipa::path(
+    get, path = "/v1/dead-letters", tag = "Dead letters", operation_id = "list_dead_letters",
+    params(DeadLetterFilter, Paging),
+    responses((status = 200, description = "A page of those that the filter means.", body = Page<DeadLetter>)),
+    security(("key" = ["read"])),
+)]
 async fn list(acting: Acting, uri: Uri) -> Result<Answer<Page<DeadLetter>>, Refusal> {
     let mut query = Query::of(&uri);
     let filter = DeadLetterFilter {
@@ -49,15 +51,42 @@ async fn list(acting: Acting, uri: Uri) -> Result<Answer<Page<DeadLetter>>, Refu
     Ok(Answer::ok(acting.list_dead_letters(filter, paging).await?))
 }
 
+/// Read a dead letter
+#[utoipa::path(
+    get, path = "/v1/dead-letters/{id}", tag = "Dead letters", operation_id = "read_dead_letter",
+    params(Id),
+    responses((status = 200, description = "The dead letter.", body = DeadLetter)),
+    security(("key" = ["read"])),
+)]
 async fn read(acting: Acting, Id(id): Id) -> Result<Answer<DeadLetter>, Refusal> {
     Ok(Answer::ok(acting.read_dead_letter(id).await?))
 }
 
+/// Replay a dead letter
+///
+/// A new delivery of the old task is made, under the same `webhook-id`.
+#[utoipa::path(
+    post, path = "/v1/dead-letters/{id}/replay", tag = "Dead letters", operation_id = "replay_dead_letter",
+    params(Id),
+    responses(
+    (status = 200, description = "The new delivery.", body = Replayed),
+    (status = 409, description = "Its endpoint is not there any more."),
+    ),
+    security(("key" = ["replay"])),
+)]
 async fn replay(acting: Acting, Id(id): Id) -> Result<Answer<Replayed>, Refusal> {
     Ok(Answer::ok(acting.replay(id).await?))
 }
 
-/// A filter in a body: it must be there. Everything is meant only by who writes `{}`.
+/// Replay all dead letters that a filter means
+///
+/// The filter must be there: everything is meant only by who sends `{}`. What one request cannot take is left, and `more` says so: ask again.
+#[utoipa::path(
+    post, path = "/v1/dead-letters/replay", tag = "Dead letters", operation_id = "replay_dead_letters",
+    request_body = DeadLetterFilter,
+    responses((status = 200, description = "How many were replayed.", body = Count)),
+    security(("key" = ["replay"])),
+)]
 async fn replay_all(
     acting: Acting,
     Object(filter): Object<DeadLetterFilter>,
@@ -65,6 +94,15 @@ async fn replay_all(
     Ok(Answer::ok(acting.replay_all(filter).await?))
 }
 
+/// Throw away all dead letters that a filter means
+///
+/// The filter must be there: everything is meant only by who sends `{}`. What one request cannot take is left, and `more` says so: ask again.
+#[utoipa::path(
+    post, path = "/v1/dead-letters/purge", tag = "Dead letters", operation_id = "purge_dead_letters",
+    request_body = DeadLetterFilter,
+    responses((status = 200, description = "How many were thrown away.", body = Count)),
+    security(("key" = ["manage"])),
+)]
 async fn purge(acting: Acting, Object(filter): Object<DeadLetterFilter>) -> Result<Answer<Count>, Refusal> {
     Ok(Answer::ok(acting.purge_dead_letters(filter).await?))
 }

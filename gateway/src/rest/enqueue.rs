@@ -1,16 +1,15 @@
 //! `/v1/queues/{queue}/tasks` (writing): one task, one as raw bytes, many.
 
 use axum::{
-    Router,
     extract::Request,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::post,
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use proto::{BatchItem, BatchResult, Enqueued};
+use proto::{BatchItem, BatchResult, Enqueued, Span};
 use queue::task::{Checked, NewTask};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{raw::raw_task, read::task_of};
 use crate::{
@@ -31,21 +30,83 @@ mod read;
 /// Batches above this are parsed beside the threads that serve: 64 KiB take less than a millisecond.
 const PARSED_HERE: usize = 64 << 10;
 
-pub(super) fn routes() -> Router<Gateway> {
-    Router::new()
-        .route("/v1/queues/{queue}/tasks", post(one))
-        .route("/v1/queues/{queue}/tasks/raw", post(raw))
-        .route("/v1/queues/{queue}/tasks/batch", post(batch))
+pub(super) fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(one))
+        .routes(routes!(raw))
+        .routes(routes!(batch))
 }
 
+/// Enqueue a task
+///
+/// The answer means that it is committed. A repeat under the same idempotency key answers the first result, and says so in `repeated`.
+#[utoipa::path(
+    post, path = "/v1/queues/{queue}/tasks", tag = "Tasks", operation_id = "enqueue",
+    params(QueueName, ("idempotency-key" = Option<String>, Header, description = "A name of the caller's for this task, unique in the queue for 24 h, with or without quotes: a repeat makes no second task.")),
+    request_body = proto::NewTask,
+    responses(
+    (status = 202, description = "It is committed.", body = Enqueued, headers(
+    ("location" = String, description = "Where the task is."),
+    ("ratelimit-policy" = Option<String>, description = "What the key may enqueue, if that is limited."),
+    ("ratelimit" = Option<String>, description = "What is left of it."),
+    )),
+    (status = 422, description = "The idempotency key was used with other content."),
+    ),
+    security(("key" = ["enqueue"])),
+)]
 async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Response {
     told(&acting, enqueue_one(&acting, &name, request).await)
 }
 
+/// Enqueue a task whose payload is the request's body, byte for byte
+///
+/// The task's fields are headers; `posthaste-header-…` are sent on without that beginning.
+#[utoipa::path(
+    post, path = "/v1/queues/{queue}/tasks/raw", tag = "Tasks", operation_id = "enqueue_raw",
+    params(
+    QueueName,
+    ("idempotency-key" = Option<String>, Header, description = "A name of the caller's for this task, unique in the queue for 24 h, with or without quotes: a repeat makes no second task."),
+    ("posthaste-type" = Option<String>, Header, description = "What kind of task it is, dotted."),
+    ("posthaste-priority" = Option<u8>, Header, minimum = 0, maximum = 9, description = "0 to 9, 9 goes first; default 4."),
+    ("posthaste-delay" = Option<Span>, Header, description = "How long to wait before the first attempt; at most a year."),
+    ("posthaste-due-at" = Option<DateTime<Utc>>, Header, description = "When to make the first attempt, in place of the delay."),
+    ("posthaste-expires-at" = Option<DateTime<Utc>>, Header, description = "When sending it makes no more sense."),
+    ("posthaste-retry" = Option<String>, Header, description = "A retry policy as a JSON object."),
+    ),
+    request_body(content_type = "*/*", description = "Any bytes of any media type; `application/octet-stream` if none is named.", example = json!("any bytes")),
+    responses(
+    (status = 202, description = "It is committed.", body = Enqueued, headers(
+    ("location" = String, description = "Where the task is."),
+    ("ratelimit-policy" = Option<String>, description = "What the key may enqueue, if that is limited."),
+    ("ratelimit" = Option<String>, description = "What is left of it."),
+    )),
+    (status = 422, description = "The idempotency key was used with other content."),
+    ),
+    security(("key" = ["enqueue"])),
+)]
 async fn raw(acting: Acting, QueueName(name): QueueName, request: Request) -> Response {
     told(&acting, enqueue_raw(&acting, &name, request).await)
 }
 
+/// Enqueue many tasks
+///
+/// A JSON array, or a task a line. Each item has its own result, in order, and a bad one never sinks the others.
+#[utoipa::path(
+    post, path = "/v1/queues/{queue}/tasks/batch", tag = "Tasks", operation_id = "enqueue_batch",
+    params(QueueName),
+    request_body(content(
+    (Vec<proto::NewTask> = "application/json", example = json!([{"type": "invoice.paid", "payload": {"id": 7}}, {"type": "invoice.paid", "payload": {"id": 8}, "priority": 9}])),
+    (String = "application/x-ndjson", example = "{\"type\":\"invoice.paid\",\"payload\":{\"id\":7}}\n{\"type\":\"invoice.paid\",\"payload\":{\"id\":8}}\n"),
+)),
+    responses((
+    status = 200, description = "What became of each; those accepted are committed.", body = BatchResult,
+    headers(
+    ("ratelimit-policy" = Option<String>, description = "What the key may enqueue, if that is limited."),
+    ("ratelimit" = Option<String>, description = "What is left of it."),
+    )
+    )),
+    security(("key" = ["enqueue"])),
+)]
 async fn batch(acting: Acting, QueueName(name): QueueName, request: Request) -> Response {
     told(&acting, enqueue_batch(&acting, &name, request).await)
 }

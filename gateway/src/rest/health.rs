@@ -1,7 +1,9 @@
 //! Whether this node is alive, and whether it is of use.
 
-use axum::{Router, extract::State, http::StatusCode, routing::get};
+use axum::{extract::State, http::StatusCode};
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     json::Answer,
@@ -9,21 +11,36 @@ use crate::{
     state::Gateway,
 };
 
-pub(super) fn routes() -> Router<Gateway> {
-    Router::new()
-        .route("/healthz", get(live))
-        .route("/readyz", get(ready))
+pub(super) fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new().routes(routes!(live)).routes(routes!(ready))
 }
 
-#[derive(Serialize)]
+/// What a node says of itself.
+#[derive(Serialize, ToSchema)]
 struct Health {
+    /// `live` or `ready`.
     status: &'static str,
 }
 
+/// Whether this node is alive
+#[utoipa::path(
+    get, path = "/healthz", tag = "Node", operation_id = "live",
+    responses((status = 200, description = "It is.", body = Health)),
+)]
 async fn live() -> Answer<Health> {
     Answer(StatusCode::OK, Health { status: "live" })
 }
 
+/// Whether this node is of use
+///
+/// PostgreSQL answers, and the shards of its dispatcher are owned.
+#[utoipa::path(
+    get, path = "/readyz", tag = "Node", operation_id = "ready",
+    responses(
+    (status = 200, description = "It is.", body = Health),
+    (status = 503, description = "Not now; `detail` says why."),
+    ),
+)]
 async fn ready(State(gateway): State<Gateway>) -> Result<Answer<Health>, Refusal> {
     gateway
         .is_ready()

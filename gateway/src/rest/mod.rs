@@ -3,15 +3,20 @@
 use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Request, State},
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
+use self::docs::Docs;
 use crate::{
     auth,
+    config::Config,
+    openapi,
     problem::{Kind, Refusal},
     query::Query,
     state::Gateway,
@@ -19,6 +24,7 @@ use crate::{
 
 mod attempts;
 mod dead_letters;
+mod docs;
 mod endpoints;
 mod enqueue;
 mod health;
@@ -29,8 +35,44 @@ mod tasks;
 
 /// The whole REST API. [`crate::serve`] serves it; a test may call it.
 pub fn router(gateway: Gateway) -> Router {
-    let (quick, long) = (gateway.config().request_timeout, gateway.config().action_timeout);
-    let requests = Router::new()
+    let Routes {
+        behind_key,
+        open,
+        docs,
+        document,
+    } = routes(gateway.config());
+    behind_key
+        .fallback(nowhere)
+        .method_not_allowed_fallback(not_like_this)
+        .layer(from_fn_with_state(gateway.clone(), auth::require_caller))
+        .merge(
+            open.merge(docs.layer(Extension(Docs::of(&document))))
+                .method_not_allowed_fallback(not_like_this),
+        )
+        .with_state(gateway)
+}
+
+/// The OpenAPI document of a gateway with these limits, as it is served, but laid out for people.
+pub fn document(config: &Config) -> String {
+    // Texts and numbers have a form in JSON.
+    routes(config).document.to_pretty_json().unwrap_or_default()
+}
+
+/// Every route, and the document of them, made from one list: what is not in the one is not in the other.
+struct Routes {
+    /// Those that want a key.
+    behind_key: Router<Gateway>,
+    /// Those that anyone may ask.
+    open: Router<Gateway>,
+    /// Those that serve the document.
+    docs: Router<Gateway>,
+    document: OpenApi,
+}
+
+fn routes(config: &Config) -> Routes {
+    let kept = |time, parameters| from_fn_with_state(Rule { time, parameters }, keep);
+    let (quick, long) = (config.request_timeout, config.action_timeout);
+    let requests = OpenApiRouter::new()
         .merge(queues::routes())
         .merge(endpoints::routes())
         .merge(secrets::routes())
@@ -38,57 +80,38 @@ pub fn router(gateway: Gateway) -> Router {
         .merge(tasks::routes())
         .merge(dead_letters::routes())
         .merge(keys::routes())
-        .layer(from_fn_with_state(
-            Rule {
-                time: quick,
-                parameters: false,
-            },
-            keep,
-        ));
-    let lists = Router::new()
+        .layer(kept(quick, false));
+    let lists = OpenApiRouter::new()
         .merge(queues::lists())
         .merge(endpoints::lists())
         .merge(tasks::lists())
         .merge(attempts::lists())
         .merge(dead_letters::lists())
         .merge(keys::lists())
-        .layer(from_fn_with_state(
-            Rule {
-                time: quick,
-                parameters: true,
-            },
-            keep,
-        ));
+        .layer(kept(quick, true));
     // Actions on many things end by themselves, later than a request may.
-    let actions = Router::new()
+    let actions = OpenApiRouter::new()
         .merge(queues::actions())
         .merge(endpoints::actions())
         .merge(dead_letters::actions())
-        .layer(from_fn_with_state(
-            Rule {
-                time: long,
-                parameters: false,
-            },
-            keep,
-        ));
-    // Anyone may ask whether it is well.
-    let health = health::routes().layer(from_fn_with_state(
-        Rule {
-            time: quick,
-            parameters: true,
-        },
-        keep,
-    ));
-    let api = if gateway.config().health_only {
-        Router::new()
+        .layer(kept(long, false));
+    let api = if config.health_only {
+        OpenApiRouter::new()
     } else {
-        Router::new().merge(requests).merge(lists).merge(actions)
+        OpenApiRouter::new().merge(requests).merge(lists).merge(actions)
     };
-    api.fallback(nowhere)
-        .method_not_allowed_fallback(not_like_this)
-        .layer(from_fn_with_state(gateway.clone(), auth::require_caller))
-        .merge(health.method_not_allowed_fallback(not_like_this))
-        .with_state(gateway)
+    // Anyone may ask whether it is well, and what there is.
+    let (open, of_open) = health::routes().layer(kept(quick, true)).split_for_parts();
+    let (docs, of_docs) = docs::routes().layer(kept(quick, true)).split_for_parts();
+    let (behind_key, mut document) = api.split_for_parts();
+    document.merge(of_open);
+    document.merge(of_docs);
+    Routes {
+        behind_key,
+        open,
+        docs,
+        document: openapi::complete(document),
+    }
 }
 
 /// What holds for a group of routes.

@@ -1,13 +1,12 @@
 //! `/v1/queues/{queue}/tasks` (reading) and `/v1/tasks`
 
 use axum::{
-    Router,
     http::{HeaderValue, Uri, header},
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
-use proto::{Cancelled, Delivery, Page, Task};
+use proto::{Cancelled, Delivery, Page, Task, TaskState};
 use queue::tasks::TaskFilter;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     acting::Acting,
@@ -19,20 +18,34 @@ use crate::{
     state::Gateway,
 };
 
-pub(super) fn routes() -> Router<Gateway> {
-    Router::new()
-        .route("/v1/tasks/{id}", get(read))
-        .route("/v1/tasks/{id}/payload", get(payload))
-        .route("/v1/tasks/{id}/cancel", post(cancel))
-        .route("/v1/deliveries/{id}", get(delivery))
+pub(super) fn routes() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(read))
+        .routes(routes!(payload))
+        .routes(routes!(cancel))
+        .routes(routes!(delivery))
 }
 
-pub(super) fn lists() -> Router<Gateway> {
-    Router::new()
-        .route("/v1/queues/{queue}/tasks", get(list))
-        .route("/v1/tasks/{id}/deliveries", get(deliveries))
+pub(super) fn lists() -> OpenApiRouter<Gateway> {
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(deliveries))
 }
 
+/// List the tasks of a queue, newest first
+#[utoipa::path(
+    get, path = "/v1/queues/{queue}/tasks", tag = "Tasks", operation_id = "list_tasks",
+    params(
+    QueueName,
+    ("type" = Option<String>, Query, description = "A glob of task types; `*` stands for any run of characters."),
+    ("state" = Option<TaskState>, Query, description = "Where they are."),
+    ("since" = Option<DateTime<Utc>>, Query, description = "Enqueued at or after this time."),
+    ("until" = Option<DateTime<Utc>>, Query, description = "Enqueued before this time."),
+    Paging,
+    ),
+    responses((status = 200, description = "A page of them, without their payloads.", body = Page<Task>)),
+    security(("key" = ["read"])),
+)]
 async fn list(acting: Acting, QueueName(queue): QueueName, uri: Uri) -> Result<Answer<Page<Task>>, Refusal> {
     let mut query = Query::of(&uri);
     let filter = TaskFilter {
@@ -47,11 +60,26 @@ async fn list(acting: Acting, QueueName(queue): QueueName, uri: Uri) -> Result<A
     Ok(Answer::ok(acting.list_tasks(filter, paging).await?))
 }
 
+/// Read a task with its payload
+#[utoipa::path(
+    get, path = "/v1/tasks/{id}", tag = "Tasks", operation_id = "read_task",
+    params(Id),
+    responses((status = 200, description = "The task.", body = Task)),
+    security(("key" = ["read"])),
+)]
 async fn read(acting: Acting, Id(id): Id) -> Result<Answer<Task>, Refusal> {
     Ok(Answer::ok(acting.read_task(id).await?))
 }
 
-/// The payload itself. It is anyone's bytes under anyone's media type: a browser is to keep it as a file, never to run it here.
+/// Read a task's payload, byte for byte
+///
+/// It is anyone's bytes under anyone's media type: a browser is to keep it as a file, never to run it here.
+#[utoipa::path(
+    get, path = "/v1/tasks/{id}/payload", tag = "Tasks", operation_id = "read_payload",
+    params(Id),
+    responses((status = 200, description = "The payload, under the media type it was enqueued with.", content_type = "*/*")),
+    security(("key" = ["read"])),
+)]
 async fn payload(acting: Acting, Id(id): Id) -> Result<Response, Refusal> {
     let (content_type, payload) = acting.read_payload(id).await?;
     let content_type = HeaderValue::from_str(&content_type);
@@ -76,10 +104,24 @@ async fn payload(acting: Acting, Id(id): Id) -> Result<Response, Refusal> {
     Ok((headers, payload).into_response())
 }
 
+/// Cancel what of a task has not ended
+#[utoipa::path(
+    post, path = "/v1/tasks/{id}/cancel", tag = "Tasks", operation_id = "cancel_task",
+    params(Id),
+    responses((status = 200, description = "How many deliveries were cancelled.", body = Cancelled)),
+    security(("key" = ["manage"])),
+)]
 async fn cancel(acting: Acting, Id(id): Id) -> Result<Answer<Cancelled>, Refusal> {
     Ok(Answer::ok(acting.cancel_task(id).await?))
 }
 
+/// List the deliveries of a task, oldest first
+#[utoipa::path(
+    get, path = "/v1/tasks/{id}/deliveries", tag = "Tasks", operation_id = "list_deliveries",
+    params(Id, Paging),
+    responses((status = 200, description = "A page of them.", body = Page<Delivery>)),
+    security(("key" = ["read"])),
+)]
 async fn deliveries(acting: Acting, Id(id): Id, uri: Uri) -> Result<Answer<Page<Delivery>>, Refusal> {
     let mut query = Query::of(&uri);
     let paging = Paging::take(&mut query, acting.gateway());
@@ -87,6 +129,13 @@ async fn deliveries(acting: Acting, Id(id): Id, uri: Uri) -> Result<Answer<Page<
     Ok(Answer::ok(acting.list_deliveries(id, paging).await?))
 }
 
+/// Read a delivery
+#[utoipa::path(
+    get, path = "/v1/deliveries/{id}", tag = "Deliveries", operation_id = "read_delivery",
+    params(Id),
+    responses((status = 200, description = "The delivery.", body = Delivery)),
+    security(("key" = ["read"])),
+)]
 async fn delivery(acting: Acting, Id(id): Id) -> Result<Answer<Delivery>, Refusal> {
     Ok(Answer::ok(acting.read_delivery(id).await?))
 }
