@@ -3,59 +3,21 @@
 use axum::http::{Method, StatusCode};
 use queue::Queue;
 
-use crate::kit::{App, make_key, now, vault};
-
-/// One request of each route that wants a key.
-const ROUTES: [(&str, &str); 40] = [
-    ("POST", "/v1/queues"),
-    ("GET", "/v1/queues"),
-    ("GET", "/v1/queues/q"),
-    ("PATCH", "/v1/queues/q"),
-    ("DELETE", "/v1/queues/q"),
-    ("POST", "/v1/queues/q/pause"),
-    ("POST", "/v1/queues/q/resume"),
-    ("POST", "/v1/queues/q/purge"),
-    ("GET", "/v1/queues/q/traffic"),
-    ("POST", "/v1/queues/q/endpoints"),
-    ("GET", "/v1/queues/q/endpoints"),
-    ("GET", "/v1/endpoints/{id}"),
-    ("PATCH", "/v1/endpoints/{id}"),
-    ("DELETE", "/v1/endpoints/{id}"),
-    ("POST", "/v1/endpoints/{id}/pause"),
-    ("POST", "/v1/endpoints/{id}/resume"),
-    ("POST", "/v1/endpoints/{id}/enable"),
-    ("POST", "/v1/endpoints/{id}/disable"),
-    ("POST", "/v1/endpoints/{id}/purge"),
-    ("POST", "/v1/endpoints/{id}/test"),
-    ("GET", "/v1/endpoints/{id}/attempts"),
-    ("GET", "/v1/endpoints/{id}/traffic"),
-    ("GET", "/v1/endpoints/{id}/secrets"),
-    ("POST", "/v1/endpoints/{id}/secrets"),
-    ("GET", "/v1/endpoints/{id}/secrets/{id}"),
-    ("POST", "/v1/queues/q/tasks"),
-    ("POST", "/v1/queues/q/tasks/raw"),
-    ("POST", "/v1/queues/q/tasks/batch"),
-    ("GET", "/v1/queues/q/tasks"),
-    ("GET", "/v1/tasks/{id}"),
-    ("GET", "/v1/tasks/{id}/payload"),
-    ("POST", "/v1/tasks/{id}/cancel"),
-    ("GET", "/v1/tasks/{id}/deliveries"),
-    ("GET", "/v1/tasks/{id}/attempts"),
-    ("GET", "/v1/deliveries/{id}"),
-    ("GET", "/v1/deliveries/{id}/attempts"),
-    ("GET", "/v1/dead-letters"),
-    ("GET", "/v1/dead-letters/{id}"),
-    ("POST", "/v1/dead-letters/{id}/replay"),
-    ("POST", "/v1/dead-letters/purge"),
-];
-
-const SOME_ID: &str = "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1";
+use crate::{
+    access::{ROUTES, SOME_ID},
+    kit::{App, make_key, now, vault},
+};
 
 #[tokio::test]
 async fn every_route_wants_a_key_and_knows_itself() {
     let app = App::new().await;
-    for (method, path) in ROUTES.into_iter().chain([("POST", "/v1/dead-letters/replay")]) {
-        let (method, path): (Method, _) = (method.parse().unwrap(), path.replace("{id}", SOME_ID));
+    for route in &ROUTES {
+        let path = route.path.replace("{queue}", "q");
+        let path = path
+            .split('/')
+            .map(|part| if part.starts_with('{') { SOME_ID } else { part });
+        let path = path.collect::<Vec<_>>().join("/");
+        let method: Method = route.method.parse().unwrap();
         let refused = app.request_without_key(method.clone(), &path).send().await;
         refused.problem(401);
         assert_eq!(

@@ -64,8 +64,24 @@ impl App {
         Self::reached(config, reached, database).await
     }
 
+    /// With enqueues that wait in a way of the test's own.
+    pub(crate) async fn waiting(waiting: enqueue::Config) -> Self {
+        let database = Database::create().await;
+        let reached = queue::Config::new(database.url());
+        Self::assembled(Config::default(), reached, waiting, database).await
+    }
+
     /// On a database that is reached in a way of the test's own.
     pub(crate) async fn reached(config: Config, reached: queue::Config, database: Database) -> Self {
+        Self::assembled(config, reached, enqueue::Config::default(), database).await
+    }
+
+    async fn assembled(
+        config: Config,
+        reached: queue::Config,
+        waiting: enqueue::Config,
+        database: Database,
+    ) -> Self {
         let queue = Queue::open(reached, vault(), now()).await.unwrap();
         let key = make_key(
             &queue,
@@ -77,7 +93,7 @@ impl App {
             },
         )
         .await;
-        let enqueuer = Enqueuer::start(&queue, &enqueue::Config::default());
+        let enqueuer = Enqueuer::start(&queue, &waiting);
         let vet = |url: &url::Url| match url.host_str() {
             Some("10.0.0.1") => Err("10.0.0.1 is in a private range".to_owned()),
             Some("panic.example") => panic!("a secret detail"),

@@ -1,5 +1,6 @@
 //! The REST API as its callers see it, on a real PostgreSQL. No dispatcher runs: a test that needs an outcome writes it itself.
 
+mod access;
 mod auth;
 mod away;
 mod bad_input;
