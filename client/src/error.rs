@@ -15,12 +15,14 @@ pub enum Error {
     Refused(Box<Refused>),
 
     /// There was no answer, or it broke off. Whether the request took effect is not known unless [`Error::was_not_sent`].
-    #[error("no answer from {url}: {}", root(source))]
+    #[error("no answer from {url}: {why}")]
     Unreached {
         /// What was asked.
         url: String,
         /// Why: the name is unknown, nobody listens, the certificate is not trusted, the time is over.
-        source: reqwest::Error,
+        why: String,
+        /// Whether it was sent, or may have been.
+        sent: bool,
     },
 
     /// Something answered that does not speak this API: a wrong address, or a proxy in between.
@@ -78,6 +80,14 @@ impl fmt::Display for Refused {
 }
 
 impl Error {
+    pub(crate) fn unreached(url: &str, error: &reqwest::Error) -> Self {
+        Self::Unreached {
+            url: url.to_owned(),
+            why: root(error),
+            sent: !error.is_connect(),
+        }
+    }
+
     /// What the server said, if it refused.
     pub fn refused(&self) -> Option<&Refused> {
         match self {
@@ -98,7 +108,7 @@ impl Error {
     /// Whether the request certainly never left: no connection came about, or it could not be asked at all.
     pub fn was_not_sent(&self) -> bool {
         match self {
-            Self::Unreached { source, .. } => source.is_connect(),
+            Self::Unreached { sent, .. } => !sent,
             Self::Invalid(_) => true,
             Self::Refused(_) | Self::Unreadable { .. } => false,
         }
@@ -110,15 +120,13 @@ fn root(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return "it took too long".to_owned();
     }
-    let mut cause: &dyn std::error::Error = error;
+    let Some(mut cause) = error.source() else {
+        return "the connection broke".to_owned();
+    };
     while let Some(next) = cause.source() {
         cause = next;
     }
-    match cause.downcast_ref::<reqwest::Error>() {
-        // Its own text has the URL once more.
-        Some(_) if error.source().is_none() => "the connection broke".to_owned(),
-        _ => cause.to_string(),
-    }
+    cause.to_string()
 }
 
 #[cfg(test)]

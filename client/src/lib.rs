@@ -22,6 +22,7 @@
 //!
 //! - [`Client`] has a method for each verb of the API, named as the API names it. Its types are those of [`proto`].
 //! - A list is a [`List`]: a page at a time, or all its items as a stream that fetches pages as it goes.
+//! - [`Client::events`] is what happens as it happens, and goes on by itself where a connection broke.
 //! - What the server refuses is an [`Error::Refused`], with the problem document that says which field is wrong.
 //! - A request that was turned away for now (429, 502, 503, 504), or broke on the way, is made again after a pause, as [`Retries`]
 //!   says: but only if doing it twice is the same as doing it once. So a task gets an idempotency key unless it has one.
@@ -31,17 +32,21 @@ mod dead_letters;
 mod endpoints;
 mod enqueue;
 mod error;
+mod events;
+mod keys;
 mod lines;
 mod list;
 mod queues;
 mod request;
 mod retry;
+mod sse;
 mod tasks;
 mod tls;
 
 pub use client::{Builder, Client};
 pub use enqueue::RawTask;
 pub use error::{Error, Refused, Result};
+pub use events::EventFilter;
 pub use lines::Lines;
 pub use list::List;
 pub use proto;

@@ -145,46 +145,82 @@ impl Call<'_> {
         }
     }
 
-    async fn once(&self) -> Result<Answer, (Error, Failure)> {
-        let request = self
-            .client
-            .inner
-            .http
-            .request(self.method.clone(), self.url.clone())
-            .headers(self.headers.clone())
-            .timeout(self.client.inner.timeout)
-            .body(self.body.clone());
-        let unreached = |source: reqwest::Error| {
-            let failure = if source.is_connect() {
-                Failure::NotSent
-            } else {
-                Failure::Broken
-            };
-            let url = shown(&self.url);
-            let source = source.without_url();
-            (Error::Unreached { url, source }, failure)
-        };
-        let mut response = request.send().await.map_err(unreached)?;
-        let status = response.status();
+    async fn once(&self) -> Result<Answer, Attempted> {
+        let request = self.request().timeout(self.client.inner.timeout);
+        let response = request.send().await.map_err(|error| self.unreached(&error))?;
+        self.read(response).await
+    }
+
+    /// Makes it, once. An answer that is a success goes on for as long as it likes.
+    pub(crate) async fn open(mut self) -> Result<reqwest::Response, Attempted> {
+        if let Some(error) = self.wrong.take() {
+            return Err((error, Failure::Answered(400, None)));
+        }
+        let time = self.client.inner.timeout;
+        let begun = tokio::time::timeout(time, async {
+            let response = self
+                .request()
+                .send()
+                .await
+                .map_err(|error| self.unreached(&error))?;
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            // No success: it is read to its end as any other.
+            let refused = self.read(response).await.err();
+            Err(refused.unwrap_or_else(|| self.late()))
+        });
+        begun.await.unwrap_or_else(|_| Err(self.late()))
+    }
+
+    fn request(&self) -> reqwest::RequestBuilder {
+        let http = &self.client.inner.http;
+        let request = http.request(self.method.clone(), self.url.clone());
+        request.headers(self.headers.clone()).body(self.body.clone())
+    }
+
+    async fn read(&self, mut response: reqwest::Response) -> Result<Answer, Attempted> {
+        let status = response.status().as_u16();
         let headers = std::mem::take(response.headers_mut());
-        let body = response.bytes().await.map_err(unreached)?;
+        let body = response.bytes().await.map_err(|error| self.unreached(&error))?;
         let url = shown(&self.url);
-        if status.is_success() {
+        if (200..300).contains(&status) {
             return Ok(Answer {
                 headers,
                 body,
                 url,
-                status: status.as_u16(),
+                status,
             });
         }
         let asked = headers
             .get(header::RETRY_AFTER)
             .and_then(|value| value.to_str().ok());
         let retry_after = asked.and_then(|value| retry::retry_after(value, now()));
-        let error = refusal(&url, status.as_u16(), &headers, &body, retry_after);
-        Err((error, Failure::Answered(status.as_u16(), retry_after)))
+        let error = refusal(&url, status, &headers, &body, retry_after);
+        Err((error, Failure::Answered(status, retry_after)))
+    }
+
+    fn unreached(&self, error: &reqwest::Error) -> Attempted {
+        let failure = if error.is_connect() {
+            Failure::NotSent
+        } else {
+            Failure::Broken
+        };
+        (Error::unreached(&shown(&self.url), error), failure)
+    }
+
+    fn late(&self) -> Attempted {
+        let error = Error::Unreached {
+            url: shown(&self.url),
+            why: "it took too long".to_owned(),
+            sent: true,
+        };
+        (error, Failure::Broken)
     }
 }
+
+/// What went wrong with one attempt: for the caller, and for who decides whether there is another.
+pub(crate) type Attempted = (Error, Failure);
 
 /// Given up, after so many attempts.
 #[derive(Debug)]
@@ -211,7 +247,7 @@ impl Answer {
 }
 
 /// An answer that is no success: the problem document in it, or that there is none.
-pub(crate) fn refusal(
+fn refusal(
     url: &str,
     status: u16,
     headers: &HeaderMap,
@@ -242,7 +278,7 @@ pub(crate) fn refusal(
 }
 
 /// The URL as a message has it, without the query: filters and page tokens say nothing to whoever reads it.
-pub(crate) fn shown(url: &Url) -> String {
+fn shown(url: &Url) -> String {
     let mut url = url.clone();
     url.set_query(None);
     url.into()
@@ -262,7 +298,7 @@ fn now() -> SystemTime {
 }
 
 #[expect(clippy::disallowed_methods, reason = "an edge: pauses differ between clients")]
-fn chance() -> f64 {
+pub(crate) fn chance() -> f64 {
     rand::random()
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::server::{Reply, Server, json, problem};
 
 const ACCEPTED: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","deliveries":1}"#;
-const QUEUE: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"q","description":"","settings":{},"paused":true,"endpoints":0,
+const QUEUE: &str = r#"{"id":"00000000-0000-0000-0000-000000000001","name":"q","description":"","settings":{},"paused":true,"endpoints":0,"depth":0,
     "created_at":"2026-01-31T12:00:00Z","updated_at":"2026-01-31T12:00:00Z"}"#;
 
 fn task() -> NewTask {

@@ -8,9 +8,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{HeaderMap, Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::BoxBody};
+use hyper::{
+    body::{Frame, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use posthaste_client::{Client, Retries};
@@ -50,6 +55,8 @@ pub(crate) enum Reply {
         headers: Vec<(&'static str, String)>,
         body: String,
     },
+    /// A stream of events in these pieces, which then ends, or goes on in silence.
+    Events { pieces: Vec<String>, ends: bool },
     /// The connection closes in place of an answer.
     Break,
 }
@@ -156,7 +163,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, sta
 async fn answer(
     request: Request<Incoming>,
     state: Arc<State>,
-) -> Result<Response<Full<Bytes>>, std::io::Error> {
+) -> Result<Response<BoxBody<Bytes, std::convert::Infallible>>, std::io::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
     state.asked.lock().push(Asked {
@@ -173,13 +180,29 @@ async fn answer(
         }
     };
     match reply {
+        Reply::Events { pieces, ends } => {
+            let pieces = pieces
+                .into_iter()
+                .map(|piece| Ok(Frame::data(Bytes::from(piece))));
+            // Each piece by itself.
+            let pieces = stream::iter(pieces).then(|piece| async {
+                tokio::task::yield_now().await;
+                piece
+            });
+            let silence = stream::pending().take(usize::from(!ends));
+            let body = BodyExt::boxed(StreamBody::new(pieces.chain(silence)));
+            let mut response = Response::new(body);
+            let content_type = "text/event-stream".parse().expect("a header");
+            response.headers_mut().insert("content-type", content_type);
+            Ok(response)
+        }
         Reply::Break => Err(std::io::Error::other("told to break")),
         Reply::Whole {
             status,
             headers,
             body,
         } => {
-            let mut response = Response::new(Full::new(Bytes::from(body)));
+            let mut response = Response::new(Full::new(Bytes::from(body)).boxed());
             *response.status_mut() = status.try_into().unwrap();
             for (name, value) in headers {
                 response.headers_mut().append(name, value.parse().unwrap());
