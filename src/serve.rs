@@ -20,6 +20,7 @@ use crate::embedded;
 use crate::lifecycle::Lifecycle;
 use crate::node::Node;
 use crate::secret_key::{self, Origin};
+use crate::tokens;
 
 /// What the root is told besides the configuration.
 #[derive(Debug, Clone)]
@@ -127,11 +128,15 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         Arc::new(vet),
         Arc::new(ready),
     );
+    let accepted = tokens::accept(&gateway, effective.issuers().to_vec()).await?;
     let stop = life.stop();
     let serving = tokio::spawn(async move {
-        gateway::serve(listener, gateway, stop)
+        let following = tokio::spawn(tokens::follow(gateway.clone(), accepted));
+        let served = gateway::serve(listener, gateway, stop)
             .await
-            .map_err(anyhow::Error::from)
+            .map_err(anyhow::Error::from);
+        following.abort();
+        served
     });
     info!(node = %node.id, listening = %rest, "serving");
     Ok(Running {

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Flags;
+use super::issuers::{self, Issuer};
 use super::problem::{Problems, Source, nearest};
 use super::settings::{ALL, variable};
 
@@ -45,7 +46,7 @@ pub(super) fn file(flags: &Flags, environment: &BTreeMap<String, String>, folder
 }
 
 /// What the file says. `shown` is its name in messages.
-pub(super) fn from_file(text: &str, shown: &Path, problems: &mut Problems) -> Vec<Given> {
+pub(super) fn from_file(text: &str, shown: &Path, problems: &mut Problems) -> (Vec<Given>, Vec<Issuer>) {
     let at = |offset: usize| {
         let line = text
             .as_bytes()
@@ -63,27 +64,28 @@ pub(super) fn from_file(text: &str, shown: &Path, problems: &mut Problems) -> Ve
             format!("not TOML: {}", error.message()),
         );
     }
-    let mut given = Vec::new();
+    let mut said = (Vec::new(), Vec::new());
     // What was made of a broken file is a guess; complaints about a guess would only confuse.
     if errors.is_empty() {
-        collect(table.get_ref(), "", &at, &mut given, problems);
+        collect(table.get_ref(), "", &at, &mut said, problems);
     }
-    given
+    said
 }
 
 fn collect(
     table: &DeTable<'_>,
     prefix: &str,
     at: &dyn Fn(usize) -> Source,
-    given: &mut Vec<Given>,
+    said: &mut (Vec<Given>, Vec<Issuer>),
     problems: &mut Problems,
 ) {
+    let is_above = |key: &str| issuers::KEY.starts_with(&format!("{key}."));
     for (name, value) in table {
         let key = format!("{prefix}{}", name.get_ref());
         let source = at(name.span().start);
         match (ALL.iter().find(|setting| setting.key() == key), value.get_ref()) {
             (Some(setting), value) => match scalar(value) {
-                Some(text) => given.push(Given {
+                Some(text) => said.0.push(Given {
                     key: setting.key(),
                     text,
                     source,
@@ -94,10 +96,11 @@ fn collect(
                 ),
             },
             (None, DeValue::Table(inner))
-                if ALL.iter().any(|it| it.key().starts_with(&format!("{key}."))) =>
+                if is_above(&key) || ALL.iter().any(|it| it.key().starts_with(&format!("{key}."))) =>
             {
-                collect(inner, &format!("{key}."), at, given, problems);
+                collect(inner, &format!("{key}."), at, said, problems);
             }
+            (None, _) if key == issuers::KEY => said.1.extend(issuers::read(value, at, problems)),
             (None, _) => problems.add(&source, unknown(&key)),
         }
     }

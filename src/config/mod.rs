@@ -4,6 +4,7 @@
 //! all problems are told at once; after that, [`Effective::get`] hands out typed values and cannot fail. Every
 //! crate owns its own `Config`; the composition root fills them from here. Nobody else reads the environment.
 
+pub mod issuers;
 mod kind;
 mod layers;
 mod problem;
@@ -24,6 +25,7 @@ pub use secrecy::Secrecy;
 pub use settings::{LogFormat, Role, Setting};
 pub use show::{describe, json, table};
 
+use issuers::Issuer;
 use layers::Given;
 use settings::{
     ALL, AnySetting, DATABASE_LISTEN_URL, DATABASE_URL, DISPATCHER_CONNECT_TIMEOUT, DISPATCHER_LEASE_RENEW,
@@ -55,7 +57,7 @@ pub struct Surroundings<'a> {
 }
 
 /// The configuration that holds: a checked value for every setting, and where it came from.
-pub struct Effective(BTreeMap<&'static str, Chosen>);
+pub struct Effective(BTreeMap<&'static str, Chosen>, Vec<Issuer>);
 
 struct Chosen {
     text: String,
@@ -83,6 +85,11 @@ impl Effective {
         &self.0[setting.key].source
     }
 
+    /// Whose tokens are accepted.
+    pub fn issuers(&self) -> &[Issuer] {
+        &self.1
+    }
+
     /// Every setting with its value as it may be shown, and its source.
     fn shown(&self) -> impl Iterator<Item = (&'static dyn AnySetting, String, &Source)> {
         ALL.iter().filter_map(|setting| {
@@ -97,6 +104,7 @@ impl fmt::Debug for Effective {
         formatter
             .debug_map()
             .entries(self.shown().map(|(setting, value, _)| (setting.key(), value)))
+            .entry(&issuers::KEY, &self.1)
             .finish()
     }
 }
@@ -106,30 +114,31 @@ pub fn load(flags: &Flags, surroundings: &Surroundings<'_>) -> Result<Effective,
     let mut problems = Problems::default();
     let (path, required) = layers::file(flags, surroundings.environment, surroundings.folder);
     let shown = path.strip_prefix(surroundings.folder).unwrap_or(&path);
-    let mut given = match fs::read_to_string(&path) {
+    let (mut given, issuers) = match fs::read_to_string(&path) {
         Ok(text) => layers::from_file(&text, shown, &mut problems),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => Vec::new(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !required => (Vec::new(), Vec::new()),
         Err(error) => {
             let message = format!(
                 "the configuration file {} cannot be read: {error}",
                 path.display()
             );
             problems.add(&Source::Default, message);
-            Vec::new()
+            (Vec::new(), Vec::new())
         }
     };
     given.extend(layers::from_environment(surroundings.environment, &mut problems));
     given.extend(layers::from_flags(flags, &mut problems));
-    settle(given, surroundings, problems)
+    settle(given, issuers, surroundings, problems)
 }
 
 /// Lays the given values over the defaults and checks each, then all together.
 fn settle(
     given: Vec<Given>,
+    issuers: Vec<Issuer>,
     surroundings: &Surroundings<'_>,
     mut problems: Problems,
 ) -> Result<Effective, Problems> {
-    let mut effective = Effective(BTreeMap::new());
+    let mut effective = Effective(BTreeMap::new(), issuers);
     for setting in ALL {
         if let Fallback::Fixed(text) = setting.default() {
             effective.0.insert(

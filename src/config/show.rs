@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::issuers;
 use super::problem::Source;
 use super::settings::{ALL, Fallback, variable};
 use super::{Effective, Secrecy};
@@ -20,6 +21,13 @@ pub fn table(effective: &Effective) -> String {
         };
         rows.push([setting.key().to_owned(), value, source.to_string()]);
     }
+    for issuer in effective.issuers() {
+        rows.push([
+            issuers::KEY.to_owned(),
+            plain(&issuer.to_string()),
+            issuer.source.to_string(),
+        ]);
+    }
     let width = |column: usize| {
         rows.iter()
             .map(|row| row[column].chars().count())
@@ -33,6 +41,15 @@ pub fn table(effective: &Effective) -> String {
 
 /// The same as JSON: a list of objects with `key`, `value`, `layer`, `source` and `secret`; secrets are masked.
 pub fn json(effective: &Effective) -> Value {
+    let issuers = effective.issuers().iter().map(|issuer| {
+        json!({
+            "key": issuers::KEY,
+            "value": issuer.to_string(),
+            "layer": "file",
+            "source": issuer.source.to_string(),
+            "secret": false,
+        })
+    });
     effective
         .shown()
         .map(|(setting, value, source)| {
@@ -50,6 +67,7 @@ pub fn json(effective: &Effective) -> Value {
                 "secret": setting.secrecy() != Secrecy::Open,
             })
         })
+        .chain(issuers)
         .collect()
 }
 
@@ -69,7 +87,8 @@ pub fn describe() -> String {
         ];
         lines.concat()
     });
-    paragraphs.collect::<Vec<_>>().join("\n")
+    let issuers = format!("{}\n{}", issuers::KEY, wrapped(&issuers::HELP.replace('`', "")));
+    paragraphs.chain([issuers]).collect::<Vec<_>>().join("\n")
 }
 
 /// Breaks a paragraph into indented lines.

@@ -1,0 +1,256 @@
+//! `[[auth.jwt]]`: whose tokens are accepted. The only part of the configuration that is a list, and so in the file alone.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use gateway::auth::jwt::Algorithm;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::kind::{Kind, Time};
+use super::problem::{Problems, Source, nearest};
+
+/// Its name.
+pub(super) const KEY: &str = "auth.jwt";
+
+/// What an entry may hold, for `posthaste config --describe`.
+pub(super) const HELP: &str = "Issuers whose tokens (JWT) are accepted beside API keys, an [[auth.jwt]] each, in the file only: \
+    `issuer` (iss, exactly); `audience` (aud, one or a list); `algorithms` (a list of HS256, RS256, ES256, EdDSA); one of \
+    `secret_file` (HS256: 32 bytes of text at least), `pem` (a public key) or `jwks` (a set of keys), each a file that is read \
+    again when it changes; `leeway` (of clocks, default 1m); `scope_claim` (default scope) and `queues_claim` (default queues): \
+    the claims with our scopes and with patterns of queues, as a text with spaces or a list.";
+
+/// The fields of an entry.
+const FIELDS: [&str; 9] = [
+    "issuer",
+    "audience",
+    "algorithms",
+    "secret_file",
+    "pem",
+    "jwks",
+    "leeway",
+    "scope_claim",
+    "queues_claim",
+];
+
+/// An issuer, as the file describes it; its keys are not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuer {
+    /// Where it stands.
+    pub source: Source,
+    /// What tokens have in `iss`.
+    pub issuer: String,
+    /// What tokens may have in `aud`.
+    pub audience: Vec<String>,
+    /// What signs.
+    pub algorithms: Vec<Algorithm>,
+    /// Where the keys are.
+    pub keys: KeyFile,
+    /// How far the clocks may differ.
+    pub leeway: Duration,
+    /// The claim with scopes.
+    pub scope_claim: String,
+    /// The claim with patterns of queues.
+    pub queues_claim: String,
+}
+
+/// A file with keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFile {
+    /// A secret.
+    Secret(PathBuf),
+    /// A public key.
+    Pem(PathBuf),
+    /// A set of keys.
+    Jwks(PathBuf),
+}
+
+impl KeyFile {
+    /// The file.
+    pub fn path(&self) -> &PathBuf {
+        match self {
+            Self::Secret(path) | Self::Pem(path) | Self::Jwks(path) => path,
+        }
+    }
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.algorithms.iter().map(|algorithm| algorithm.name()).collect();
+        let (audience, keys) = (self.audience.join(", "), self.keys.path().display());
+        write!(
+            f,
+            "{} for {audience} by {} from {keys}",
+            self.issuer,
+            names.join(", ")
+        )
+    }
+}
+
+/// Reads the list. `at` says where an offset is.
+pub(super) fn read(
+    value: &Spanned<DeValue<'_>>,
+    at: &dyn Fn(usize) -> Source,
+    problems: &mut Problems,
+) -> Vec<Issuer> {
+    let source = at(value.span().start);
+    let DeValue::Array(entries) = value.get_ref() else {
+        problems.add(
+            &source,
+            format!("{KEY} is a list: write [[{KEY}]] above each issuer"),
+        );
+        return vec![];
+    };
+    let entries = entries.iter().filter_map(|entry| match entry.get_ref() {
+        DeValue::Table(table) => one(table, at(entry.span().start), at, problems),
+        other => {
+            let source = at(entry.span().start);
+            problems.add(
+                &source,
+                format!(
+                    "{KEY} holds a {}; write [[{KEY}]] above each issuer",
+                    other.type_str()
+                ),
+            );
+            None
+        }
+    });
+    entries.collect()
+}
+
+/// One entry. A problem of one field does not hide those of the others.
+fn one(
+    table: &DeTable<'_>,
+    source: Source,
+    at: &dyn Fn(usize) -> Source,
+    problems: &mut Problems,
+) -> Option<Issuer> {
+    for name in table.keys() {
+        if !FIELDS.contains(&&**name.get_ref()) {
+            let unknown = format!("there is no field {:?} in {KEY}", name.get_ref());
+            let message = match nearest(name.get_ref(), FIELDS.into_iter()) {
+                Some(meant) => format!("{unknown}; did you mean {meant}?"),
+                None => format!("{unknown}; there are {}", FIELDS.join(", ")),
+            };
+            problems.add(&at(name.span().start), message);
+        }
+    }
+    let mut entry = Entry {
+        table,
+        source: &source,
+        at,
+        problems,
+    };
+    let issuer = entry.text("issuer");
+    let audience = entry.list("audience");
+    let algorithms = entry.list("algorithms").map(|names| entry.algorithms(&names));
+    let keys = entry.keys();
+    let leeway = entry.leeway();
+    let claim = |entry: &mut Entry<'_, '_>, name: &str, default: &str| match table.contains_key(name) {
+        true => entry.text(name),
+        false => Some(default.to_owned()),
+    };
+    let scope_claim = claim(&mut entry, "scope_claim", "scope");
+    let queues_claim = claim(&mut entry, "queues_claim", "queues");
+    Some(Issuer {
+        issuer: issuer?,
+        audience: audience?,
+        algorithms: algorithms??,
+        keys: keys?,
+        leeway: leeway?,
+        scope_claim: scope_claim?,
+        queues_claim: queues_claim?,
+        source,
+    })
+}
+
+/// An entry while it is read.
+struct Entry<'a, 'b> {
+    table: &'a DeTable<'b>,
+    source: &'a Source,
+    at: &'a dyn Fn(usize) -> Source,
+    problems: &'a mut Problems,
+}
+
+impl Entry<'_, '_> {
+    /// A problem of a field, at its place, or at the entry's if it is missing.
+    fn wrong(&mut self, name: &str, what: &str) {
+        let source = self
+            .table
+            .get_key_value(name)
+            .map_or_else(|| self.source.clone(), |(key, _)| (self.at)(key.span().start));
+        self.problems.add(&source, format!("{KEY}: {name} {what}"));
+    }
+
+    /// One or several texts.
+    fn list(&mut self, name: &str) -> Option<Vec<String>> {
+        let text = |value: &DeValue<'_>| match value {
+            DeValue::String(text) if !text.trim().is_empty() => Some(text.to_string()),
+            _ => None,
+        };
+        let found = match self.table.get(name).map(Spanned::get_ref) {
+            None => {
+                self.wrong(name, "is missing");
+                return None;
+            }
+            Some(DeValue::Array(items)) => items.iter().map(|item| text(item.get_ref())).collect(),
+            Some(one) => text(one).map(|text| vec![text]),
+        };
+        let found = found.filter(|list: &Vec<String>| !list.is_empty());
+        if found.is_none() {
+            self.wrong(name, "is a text, or a list of texts, none of them empty");
+        }
+        found
+    }
+
+    fn text(&mut self, name: &str) -> Option<String> {
+        match self.list(name)?.as_slice() {
+            [one] => Some(one.clone()),
+            _ => {
+                self.wrong(name, "is one text");
+                None
+            }
+        }
+    }
+
+    fn algorithms(&mut self, names: &[String]) -> Option<Vec<Algorithm>> {
+        let known = |name: &String| Algorithm::ALL.into_iter().find(|one| one.name() == name);
+        let found: Option<Vec<Algorithm>> = names.iter().map(known).collect();
+        if found.is_none() {
+            self.wrong("algorithms", "may hold HS256, RS256, ES256 and EdDSA");
+        }
+        found
+    }
+
+    fn keys(&mut self) -> Option<KeyFile> {
+        let kinds: [(&str, fn(PathBuf) -> KeyFile); 3] = [
+            ("secret_file", KeyFile::Secret),
+            ("pem", KeyFile::Pem),
+            ("jwks", KeyFile::Jwks),
+        ];
+        let given: Vec<_> = kinds
+            .into_iter()
+            .filter(|(name, _)| self.table.contains_key(*name))
+            .collect();
+        let [(name, kind)] = given[..] else {
+            self.problems.add(
+                self.source,
+                format!("{KEY}: give one of secret_file, pem and jwks: where the keys are"),
+            );
+            return None;
+        };
+        self.text(name).map(|path| kind(PathBuf::from(path)))
+    }
+
+    fn leeway(&mut self) -> Option<Duration> {
+        if !self.table.contains_key("leeway") {
+            return Some(Duration::from_mins(1));
+        }
+        let kind = Time(Duration::ZERO, Duration::from_hours(1));
+        let text = self.text("leeway")?;
+        kind.parse(&text)
+            .map_err(|why| self.wrong("leeway", &format!("{why}; allowed: {}", kind.allowed())))
+            .ok()
+    }
+}
