@@ -40,6 +40,9 @@ pub struct Config {
     pub idle_timeout: Duration,
     /// Time in which a client must take what it is sent: one that asks and never reads would hold memory for ever. Linux only.
     pub write_timeout: Duration,
+    /// How often a stream of events says something although nothing happens: proxies cut what is silent for a minute, and a peer that is gone
+    /// is noticed.
+    pub heartbeat: Duration,
     /// Bytes of a request's head. A task's fields may come in headers, 4 KiB of its own headers among them.
     pub head_max_bytes: usize,
     /// Connections at once; further ones wait to be accepted. Each takes a descriptor and some 10 KiB.
@@ -73,6 +76,7 @@ impl Default for Config {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             write_timeout: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(15),
             head_max_bytes: 64 << 10,
             connections_max: 8_192,
             streams_max: 256,

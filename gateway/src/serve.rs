@@ -75,7 +75,7 @@ pub async fn serve(port: impl Into<Port>, gateway: Gateway, stop: CancellationTo
         speaks,
         tls,
     } = port.into();
-    let config = gateway.config().clone();
+    let (config, queue) = (gateway.config().clone(), gateway.queue().clone());
     let server = Arc::new(server(&config));
     let room = Arc::new(Semaphore::new(config.connections_max));
     let routes = Routes::of(&gateway, speaks);
@@ -120,6 +120,8 @@ pub async fn serve(port: impl Into<Port>, gateway: Gateway, stop: CancellationTo
     gateway.stopping().cancel();
     let drained = timeout(config.drain_timeout, async {
         while connections.join_next().await.is_some() {}
+        // A WebSocket is no connection of this server's any more.
+        queue.subscriptions_ended().await;
     })
     .await;
     if drained.is_err() {
@@ -142,7 +144,10 @@ struct Talk<'a> {
 impl Talk<'_> {
     /// Serves a connection to its end.
     async fn over(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        let mut connection = pin!(self.server.serve_connection(TokioIo::new(stream), self.requests));
+        let mut connection = pin!(
+            self.server
+                .serve_connection_with_upgrades(TokioIo::new(stream), self.requests)
+        );
         let mut first_head = pin!(self.first_head);
         let (mut stopping, mut waiting) = (false, true);
         loop {

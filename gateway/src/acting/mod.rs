@@ -9,6 +9,7 @@ mod attempts;
 mod dead_letters;
 mod endpoints;
 mod enqueue;
+mod events;
 mod keys;
 mod queues;
 mod secrets;
@@ -32,7 +33,10 @@ use crate::{
     state::Gateway,
 };
 
-pub(crate) use self::endpoints::Switch;
+pub(crate) use self::{
+    endpoints::Switch,
+    events::{Ended, Watch},
+};
 
 /// A caller at the gateway. Handlers get it as an extractor behind [`crate::auth::require_caller`].
 #[derive(Debug, Clone)]

@@ -28,6 +28,7 @@ mod docs;
 mod endpoints;
 mod enqueue;
 mod health;
+mod events;
 mod keys;
 mod queues;
 mod secrets;
@@ -86,6 +87,7 @@ fn routes(config: &Config) -> Routes {
         .merge(endpoints::lists())
         .merge(tasks::lists())
         .merge(attempts::lists())
+        .merge(events::streams())
         .merge(dead_letters::lists())
         .merge(keys::lists())
         .layer(kept(quick, true));

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use proto::{
-    Attempt, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Key, Problem, Queue,
-    Replayed, RevealedSecret, Secret, Task, TestResult, Traffic,
+    Attempt, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event, Key, Problem,
+    Queue, Replayed, RevealedSecret, Secret, Task, TestResult, Traffic,
 };
 use queue::verdict::Verdict;
 use serde::de::DeserializeOwned;
@@ -24,7 +24,7 @@ fn as_a<T: DeserializeOwned>(example: &Value) -> Result<(), serde_json::Error> {
 }
 
 /// The type of each schema that an answer has. `Health` is the gateway's own, and has no type that reads it.
-const READS: [(&str, Reads); 18] = [
+const READS: [(&str, Reads); 19] = [
     ("Attempt", as_a::<Attempt>),
     ("BatchResult", as_a::<BatchResult>),
     ("Cancelled", as_a::<Cancelled>),
@@ -33,6 +33,7 @@ const READS: [(&str, Reads); 18] = [
     ("Delivery", as_a::<Delivery>),
     ("Endpoint", as_a::<Endpoint>),
     ("Enqueued", as_a::<Enqueued>),
+    ("Event", as_a::<Event>),
     ("Health", as_a::<Value>),
     ("Key", as_a::<Key>),
     ("Problem", as_a::<Problem>),

@@ -31,7 +31,7 @@ impl Operation {
     /// The status of its success.
     pub(crate) fn success(&self) -> u16 {
         let statuses = self.spec["responses"].as_object().unwrap().keys();
-        let mut successes = statuses.filter(|status| status.starts_with('2'));
+        let mut successes = statuses.filter(|status| status.starts_with('2') || *status == "101");
         let (Some(only), None) = (successes.next(), successes.next()) else {
             panic!("{} has not one success", self.name());
         };

@@ -90,6 +90,18 @@ impl Queue {
     }
 }
 
+impl Queue {
+    /// A key as it is now; `None` if it was revoked or has expired. For who asks for longer than a request takes.
+    pub fn find_valid_key(&self, id: Uuid, now: DateTime<Utc>) -> Option<Arc<KeyEntry>> {
+        let snapshot = self.catalog().snapshot();
+        let entry = snapshot.keys.values().find(|entry| entry.id == id)?;
+        entry
+            .expires_at
+            .is_none_or(|end| end > now)
+            .then(|| entry.clone())
+    }
+}
+
 /// There is no key of this id.
 pub fn no_key(id: Uuid) -> Error {
     Error::NotFound(format!("key {id}"))
