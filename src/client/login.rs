@@ -120,7 +120,8 @@ pub(super) async fn login(args: LoginArgs, environment: &Environment) -> Result<
         .unwrap_or(url_to_log_in(environment))
         .to_owned();
     // A wrong URL is told before the key is asked for.
-    let server = Client::builder(&url).build()?.url().to_string();
+    let server = Client::builder(&url).build()?;
+    let server = server.url().as_str().trim_end_matches('/').to_owned();
     let key = match given(environment, KEY) {
         Some(key) => {
             note(&format!("Storing the key that {KEY} has."));

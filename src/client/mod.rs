@@ -8,7 +8,9 @@ mod args;
 mod dlq;
 mod endpoint;
 mod enqueue;
+mod events;
 mod import;
+mod key;
 mod login;
 mod ndjson;
 mod profiles;
@@ -33,6 +35,8 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use dlq::DlqArgs;
 pub use endpoint::EndpointArgs;
 pub use enqueue::EnqueueArgs;
+pub use events::EventsArgs;
+pub use key::KeyArgs;
 pub use login::{LoginArgs, LogoutArgs, ProfilesArgs};
 pub use queue::QueueArgs;
 pub use screen::NobodyReads;
@@ -42,6 +46,8 @@ use args::{ListArgs, ServerArgs};
 use profiles::Profiles;
 use screen::Screen;
 use table::Row;
+
+use crate::receive::print::inert;
 
 /// What a page has where all pages are wanted: the most that a server gives by default.
 const PAGE_MAX: u32 = 1_000;
@@ -65,6 +71,10 @@ pub enum ClientCommand {
     Task(TaskArgs),
     /// List, read, replay and throw away dead letters
     Dlq(DlqArgs),
+    /// Make, list, change, rotate and revoke API keys
+    Key(KeyArgs),
+    /// Print what happens to tasks, deliveries, endpoints and queues, as it happens
+    Events(EventsArgs),
 }
 
 /// A mistake in how a command was called.
@@ -74,6 +84,17 @@ pub struct Usage(pub String);
 
 /// Does what a command says. `environment`: its variables, which name profiles, servers and keys.
 pub async fn run(command: ClientCommand, environment: &BTreeMap<String, String>) -> Result<()> {
+    carry_out(command, environment)
+        .await
+        .map_err(|error| match error.downcast_ref() {
+            Some(posthaste_client::Error::Invalid(wrong)) => Usage(wrong.clone()).into(),
+            // It may be anyone's text.
+            Some(_) => anyhow::anyhow!(inert(&format!("{error:#}"))),
+            None => error,
+        })
+}
+
+async fn carry_out(command: ClientCommand, environment: &BTreeMap<String, String>) -> Result<()> {
     match command {
         ClientCommand::Login(args) => login::login(args, environment).await,
         ClientCommand::Logout(args) => login::logout(&args, environment),
@@ -83,6 +104,8 @@ pub async fn run(command: ClientCommand, environment: &BTreeMap<String, String>)
         ClientCommand::Enqueue(args) => enqueue::run(args, environment).await,
         ClientCommand::Task(args) => task::run(args, environment).await,
         ClientCommand::Dlq(args) => dlq::run(args, environment).await,
+        ClientCommand::Key(args) => key::run(args, environment).await,
+        ClientCommand::Events(args) => events::run(args, environment).await,
     }
 }
 

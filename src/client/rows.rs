@@ -1,7 +1,8 @@
 //! The things of the API as rows of a table.
 
+use chrono::TimeDelta;
 use posthaste_client::proto::{
-    Attempt, DeadLetter, Delivery, DeliverySettings, Endpoint, EndpointStatus, Queue, Secret, Task,
+    Attempt, DeadLetter, Delivery, DeliverySettings, Endpoint, EndpointStatus, Key, Queue, Secret, Task,
 };
 use serde::Serialize;
 
@@ -52,6 +53,61 @@ pub(super) fn answer(status: Option<u16>, failure: Option<&str>) -> String {
     match (status, failure) {
         (Some(status), _) => status.to_string(),
         (None, failure) => failure.unwrap_or_default().to_owned(),
+    }
+}
+
+/// What a key allows.
+pub(super) fn scopes(key: &Key) -> String {
+    let scopes: Vec<String> = key.scopes.iter().map(word).collect();
+    scopes.join(",")
+}
+
+/// How fast tasks may be enqueued with a key.
+pub(super) fn rate(key: &Key) -> String {
+    match key.rate {
+        None => "any".to_owned(),
+        Some(rate) => match rate.burst {
+            None => format!("{}/s", rate.per_second),
+            Some(burst) => format!("{}/s, {burst} at once", rate.per_second),
+        },
+    }
+}
+
+/// Whether a key is good.
+pub(super) fn key_state(key: &Key, times: Times) -> String {
+    let state = match (key.revoked_at, key.expires_at) {
+        (Some(_), _) => "revoked",
+        (None, Some(at)) if at <= times.now => "expired",
+        _ if key.successor.is_some() => "replaced",
+        _ => "valid",
+    };
+    state.to_owned()
+}
+
+impl Row for Key {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("id"),
+        Column::text("name"),
+        Column::whole("begins"),
+        Column::whole("state"),
+        Column::whole("scopes"),
+        Column::text("queues"),
+        Column::whole("ends"),
+        Column::whole("used"),
+    ];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        let or_never = |at: Option<_>| at.map_or_else(|| "never".to_owned(), |at| times.distance(at));
+        vec![
+            self.id.to_string(),
+            self.name.clone(),
+            self.prefix.clone(),
+            key_state(self, times),
+            scopes(self),
+            self.queues.join(" "),
+            or_never(self.expires_at),
+            or_never(self.last_used_at),
+        ]
     }
 }
 
@@ -126,7 +182,8 @@ impl Row for Task {
     ];
 
     fn cells(&self, times: Times) -> Vec<String> {
-        let due = if self.due_at > self.created_at {
+        // One that was due at once is so within a moment.
+        let due = if self.due_at - self.created_at > TimeDelta::seconds(1) {
             times.distance(self.due_at)
         } else {
             String::new()
