@@ -254,3 +254,127 @@ impl Entry<'_, '_> {
             .ok()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::layers::from_file;
+    use super::*;
+
+    fn read(text: &str) -> Result<Vec<Issuer>, Vec<String>> {
+        let mut problems = Problems::default();
+        let (given, issuers) = from_file(text, Path::new("p.toml"), &mut problems);
+        assert!(given.is_empty());
+        if problems.0.is_empty() {
+            return Ok(issuers);
+        }
+        let problems = problems.0.iter();
+        Err(problems
+            .map(|problem| format!("{}: {}", problem.source, problem.message))
+            .collect())
+    }
+
+    const WHOLE: &str = r#"
+[[auth.jwt]]
+issuer = "https://login.example/"
+audience = "posthaste"
+algorithms = ["RS256", "EdDSA"]
+jwks = "/etc/jwks.json"
+leeway = "30s"
+scope_claim = "permissions"
+queues_claim = "https://example.com/queues"
+
+[[auth.jwt]]
+issuer = "internal"
+audience = ["a", "b"]
+algorithms = "HS256"
+secret_file = "secret"
+"#;
+
+    #[test]
+    fn issuers_are_a_list_with_defaults() {
+        let issuers = read(WHOLE).unwrap();
+        let [one, two] = issuers.as_slice() else {
+            panic!("{issuers:?}")
+        };
+        assert_eq!(one.source, Source::File("p.toml".into(), 2));
+        assert_eq!(one.algorithms, [Algorithm::Rs256, Algorithm::EdDsa]);
+        assert_eq!(one.keys, KeyFile::Jwks("/etc/jwks.json".into()));
+        assert_eq!(
+            (one.leeway, one.scope_claim.as_str(), one.queues_claim.as_str()),
+            (
+                Duration::from_secs(30),
+                "permissions",
+                "https://example.com/queues"
+            )
+        );
+        assert_eq!(
+            (two.audience.as_slice(), &two.keys),
+            (
+                ["a".to_owned(), "b".to_owned()].as_slice(),
+                &KeyFile::Secret("secret".into())
+            )
+        );
+        assert_eq!(
+            (two.leeway, two.scope_claim.as_str(), two.queues_claim.as_str()),
+            (Duration::from_mins(1), "scope", "queues")
+        );
+        assert_eq!(
+            one.to_string(),
+            "https://login.example/ for posthaste by RS256, EdDSA from /etc/jwks.json"
+        );
+        assert!(read("[auth]\n").unwrap().is_empty());
+    }
+
+    #[test]
+    fn every_problem_is_told_with_its_line() {
+        let all =
+            "[[auth.jwt]]\nissuer = \"\"\naudience = []\nalgorithms = [\"none\"]\nleeway = \"2h\"\nkey = 1\n";
+        let problems = read(all).unwrap_err();
+        let of = |line: usize| {
+            let at = format!("p.toml:{line}: ");
+            problems
+                .iter()
+                .filter_map(|problem| problem.strip_prefix(&at))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(problems.len(), 6, "{problems:#?}");
+        assert!(of(2)[0].starts_with("auth.jwt: issuer is a text"));
+        assert!(of(3)[0].starts_with("auth.jwt: audience is a text"));
+        assert!(of(4)[0].contains("HS256, RS256, ES256 and EdDSA"));
+        assert!(of(5)[0].contains("leeway") && of(5)[0].contains("1h"));
+        assert!(of(6)[0].contains("no field \"key\""));
+        assert!(of(1)[0].contains("one of secret_file, pem and jwks"));
+    }
+
+    #[test]
+    fn what_is_no_list_of_issuers_is_told() {
+        for (text, part) in [
+            ("[auth.jwt]\nissuer = \"a\"\n", "[[auth.jwt]]"),
+            ("[auth]\njwt = [1]\n", "[[auth.jwt]]"),
+            ("[auth]\njwks = \"a\"\n", "no setting \"auth.jwks\""),
+            ("auth = 1\n", "no setting \"auth\""),
+            (
+                &WHOLE.replace("jwks =", "pem = \"a\"\njwks ="),
+                "one of secret_file",
+            ),
+            (
+                &WHOLE.replace("algorithms = \"HS256\"\n", ""),
+                "algorithms is missing",
+            ),
+            (
+                &WHOLE.replace("issuer = \"internal\"", "isuer = \"internal\""),
+                "did you mean issuer?",
+            ),
+            (&WHOLE.replace("\"secret\"", "7"), "secret_file is a text"),
+            (
+                &WHOLE.replace("\"secret\"", "[\"a\", \"b\"]"),
+                "secret_file is one text",
+            ),
+        ] {
+            let problems = read(text).unwrap_err();
+            assert!(problems[0].contains(part), "{text}: {problems:?}");
+        }
+    }
+}

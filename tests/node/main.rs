@@ -4,7 +4,7 @@
 //! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `pauses`: what is not delivered, or not yet.
-//!   `changes`: what is changed meanwhile.
+//!   `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
 mod backlog;
@@ -18,5 +18,6 @@ mod outage;
 mod pauses;
 mod requests;
 mod shutdown;
+mod tokens;
 mod verdicts;
 mod villain;

@@ -65,7 +65,7 @@ impl Api {
         *self.address.lock() = Some(address);
     }
 
-    pub(super) fn use_key(&self, key: &str) {
+    pub(crate) fn use_key(&self, key: &str) {
         key.clone_into(&mut self.key.lock());
     }
 
