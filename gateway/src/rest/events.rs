@@ -223,14 +223,14 @@ fn heartbeat(acting: &Acting) -> Interval {
 /// What is asked for, and after which event. Lists have commas between their values.
 fn read(uri: &Uri, headers: &HeaderMap) -> Result<(Asked, Option<Uuid>), Refusal> {
     let mut query = Query::of(uri);
-    let list = |text: Option<String>| -> Vec<String> {
+    let values_of = |text: Option<String>| -> Vec<String> {
         let values = text.as_deref().map(|text| text.split(',').map(str::to_owned));
         values.into_iter().flatten().collect()
     };
     let asked = Asked {
-        queues: list(query.text("queue")),
-        types: list(query.text("type")),
-        states: list(query.text("state")),
+        queues: values_of(query.text("queue")),
+        types: values_of(query.text("type")),
+        states: values_of(query.text("state")),
         task: query.parsed("task", "an id"),
         endpoint: query.parsed("endpoint", "an id"),
     };
