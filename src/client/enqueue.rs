@@ -91,7 +91,7 @@ struct FieldArgs {
     )]
     expires: Option<When>,
 
-    /// A name of yours for this task: a repeat makes no second one
+    /// A name of yours for this task: a repeat, which must be the same in every option, makes no second one
     #[arg(long, value_name = "NAME", conflicts_with = "file")]
     idempotency_key: Option<String>,
 
@@ -109,7 +109,7 @@ pub(super) async fn run(args: EnqueueArgs, environment: &Environment) -> Result<
         import,
         server,
     } = args;
-    if import.file.is_some() {
+    if import.is_meant()? {
         let session = Session::open_with(&server, environment, import::patient)?;
         return import::run(&session, &queue, import).await;
     }

@@ -41,21 +41,37 @@ pub(super) struct ImportArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
 
-    /// Tasks of one request
-    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "file", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(super) batch: u32,
+    /// Tasks of one request [default: 1000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) batch: Option<u32>,
 
     /// The name of the run, to go on with an earlier one [default: one that nobody else has]
-    #[arg(long, value_name = "NAME", requires = "file")]
+    #[arg(long, value_name = "NAME")]
     pub(super) run: Option<String>,
 
-    /// Begin at this line
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "file", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(super) from_line: u64,
+    /// Begin at this line [default: the first]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) from_line: Option<u64>,
 
     /// Add the lines that are refused to this file, to be mended and enqueued again
-    #[arg(long, value_name = "FILE", requires = "file")]
+    #[arg(long, value_name = "FILE")]
     pub(super) refused: Option<PathBuf>,
+}
+
+impl ImportArgs {
+    /// What is given that has no meaning without a file. (`requires` of clap does not hold where the payload excludes the file.)
+    fn means_a_file(&self) -> bool {
+        self.batch.is_some() || self.run.is_some() || self.from_line.is_some() || self.refused.is_some()
+    }
+
+    /// Whether a file is enqueued.
+    pub(super) fn is_meant(&self) -> Result<bool, Usage> {
+        if self.file.is_none() && self.means_a_file() {
+            let wrong = "--batch, --run, --from-line and --refused are for --file";
+            return Err(Usage(wrong.to_owned()));
+        }
+        Ok(self.file.is_some())
+    }
 }
 
 /// A run bears a server that is away for two minutes: it may be restarted.
@@ -97,16 +113,17 @@ pub(super) async fn run(session: &Session, queue: &str, args: ImportArgs) -> Res
     }
     let mut refused_to = args.refused.as_deref().map(append_to).transpose()?;
     let (input, size) = open(&file).await?;
-    let mut reader = Reader::new(input, args.batch as usize, BATCH_BYTES);
+    let mut reader = Reader::new(input, args.batch.unwrap_or(1_000) as usize, BATCH_BYTES);
     let progress = Progress::begin(size);
     let mut outcome = Outcome {
         run: name.clone(),
         ..Outcome::default()
     };
-    let mut next_line = args.from_line;
+    let from_line = args.from_line.unwrap_or(1);
+    let mut next_line = from_line;
     let result = tokio::select! {
         result = async {
-            reader.skip_to(args.from_line).await?;
+            reader.skip_to(from_line).await?;
             let batches = stream::try_unfold(reader, async |mut reader| {
                 anyhow::Ok(reader.batch().await?.map(|batch| (batch, reader)))
             });

@@ -82,15 +82,20 @@ impl Home {
             all.extend(["egress.allow=127.0.0.0/8", SECRETS_KEY]);
         }
         let (node, new_key) = Node::start(self.folder(), name, self.database_url.as_deref(), &all).await;
-        let mut key = self.key.lock();
         if new_key.is_some() {
-            *key = new_key;
+            *self.key.lock() = new_key;
         }
-        let key = key.as_deref().expect("the first node of a database prints a key");
-        node.api().use_key(key);
-        self.api.use_key(key);
+        let key = self.key();
+        node.api().use_key(&key);
+        self.api.use_key(&key);
         self.api.use_node(node.address());
         node
+    }
+
+    /// The first key of the database.
+    pub(crate) fn key(&self) -> String {
+        let key = self.key.lock().clone();
+        key.expect("the first node of a database prints a key")
     }
 
     /// The process id of the PostgreSQL of the node of this name, if one runs.
