@@ -140,10 +140,10 @@ async fn the_life_of_an_endpoint() {
         "max_in_flight=3",
     ];
     let make = [&["endpoint", "make", "orders", &url][..], &options].concat();
-    let made: Endpoint = user.json(&make).await;
-    assert!(made.secret.as_ref().unwrap().starts_with("whsec_"));
-    assert_eq!(made.headers["x-shop"], "7");
-    let id = made.id.to_string();
+    let endpoint: Endpoint = user.json(&make).await;
+    assert!(endpoint.secret.as_ref().unwrap().starts_with("whsec_"));
+    assert_eq!(endpoint.headers["x-shop"], "7");
+    let id = endpoint.id.to_string();
     let table = user.ok(&["endpoint", "list", "orders"]).await;
     assert_eq!(row(&table, &id), [id.as_str(), "enabled", &url, "order.* user.*"]);
 
@@ -231,9 +231,9 @@ async fn secrets_are_rotated_and_never_arguments() {
         "--output",
         "json",
     ];
-    let made: Endpoint = serde_json::from_str(&user.pipe(own, &make).await.ok()).unwrap();
-    assert_eq!(made.secret.as_deref(), Some(own));
-    let id = made.id.to_string();
+    let endpoint: Endpoint = serde_json::from_str(&user.pipe(own, &make).await.ok()).unwrap();
+    assert_eq!(endpoint.secret.as_deref(), Some(own));
+    let id = endpoint.id.to_string();
     let fresh: RevealedSecret = user
         .json(&["endpoint", "secret", "rotate", &id, "--overlap", "2h"])
         .await;
