@@ -2,16 +2,63 @@
 
 use std::{collections::HashMap, sync::Arc, time::Instant};
 
+use proto::{Event, EventKind};
+
 use super::{
     Filter, Limits, Published,
     interest::{Interest, MOST_QUEUES},
     mailbox::{Item, Mailbox},
     ring::{Place, Ring},
 };
-use crate::rights::Reach;
+use crate::{
+    id::{EndpointId, TaskId},
+    rights::Reach,
+};
 
 /// A queue by name, or every queue.
 pub(super) type Topic = Option<String>;
+
+/// What an event must have that a subscriber wants: by it the few are found that may want one, however many there are.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Route {
+    Task(TaskId),
+    Endpoint(EndpointId),
+    Queue(String),
+    Kind(EventKind),
+    Any,
+}
+
+impl Route {
+    /// The routes of a subscriber: an event that it wants has one of them, and none has two.
+    fn to(filter: &Filter, topics: &[Topic]) -> Vec<Self> {
+        if let Some(task) = filter.task() {
+            return vec![Self::Task(task)];
+        }
+        if let Some(endpoint) = filter.endpoint() {
+            return vec![Self::Endpoint(endpoint)];
+        }
+        let queues: Option<Vec<Self>> = topics
+            .iter()
+            .map(|topic| topic.clone().map(Self::Queue))
+            .collect();
+        match queues {
+            Some(queues) => queues,
+            None if filter.kinds().is_empty() => vec![Self::Any],
+            None => filter.kinds().iter().copied().map(Self::Kind).collect(),
+        }
+    }
+
+    /// The routes of an event.
+    fn of(event: &Event) -> impl Iterator<Item = Self> {
+        let ids = [event.task.map(Self::Task), event.endpoint.map(Self::Endpoint)];
+        let rest = [
+            Self::Queue(event.queue.clone()),
+            Self::Kind(event.kind),
+            Self::Any,
+        ];
+        ids.into_iter().flatten().chain(rest)
+    }
+}
 
 /// A subscriber that is up to date: what comes is put into its mailbox.
 #[derive(Debug)]
@@ -54,8 +101,8 @@ pub(super) struct Audience {
     topics: HashMap<Topic, Watched>,
     subscribers: usize,
     lives: HashMap<u64, Arc<Live>>,
-    /// Those of [`Audience::lives`] that want this queue: others are not asked about its events.
-    by_queue: HashMap<Topic, Vec<Arc<Live>>>,
+    /// Each of [`Audience::lives`] under its routes.
+    routes: HashMap<Route, Vec<Arc<Live>>>,
 }
 
 impl Audience {
@@ -66,7 +113,7 @@ impl Audience {
             topics: HashMap::new(),
             subscribers: 0,
             lives: HashMap::new(),
-            by_queue: HashMap::new(),
+            routes: HashMap::new(),
         }
     }
 
@@ -141,26 +188,29 @@ impl Audience {
     /// From now on what comes is put into this subscriber's mailbox.
     pub(super) fn join(&mut self, live: &Arc<Live>, topics: &[Topic]) {
         self.lives.insert(live.number, live.clone());
-        for topic in topics {
-            self.by_queue.entry(topic.clone()).or_default().push(live.clone());
+        for route in Route::to(&live.filter, topics) {
+            self.routes.entry(route).or_default().push(live.clone());
         }
     }
 
     /// Lets a subscriber out. What it wanted is kept up for a while.
     pub(super) fn leave(&mut self, live: &Live, topics: &[Topic], now: Instant) {
         self.subscribers -= 1;
-        let joined = self.lives.remove(&live.number).is_some();
+        if self.lives.remove(&live.number).is_some() {
+            for route in Route::to(&live.filter, topics) {
+                if let Some(lives) = self.routes.get_mut(&route) {
+                    lives.retain(|other| other.number != live.number);
+                    if lives.is_empty() {
+                        self.routes.remove(&route);
+                    }
+                }
+            }
+        }
         for topic in topics {
             if let Some(watched) = self.topics.get_mut(topic) {
                 watched.subscribers -= 1;
                 if watched.subscribers == 0 {
                     watched.until = Some(now + self.limits.linger);
-                }
-            }
-            if joined && let Some(lives) = self.by_queue.get_mut(topic) {
-                lives.retain(|other| other.number != live.number);
-                if lives.is_empty() {
-                    self.by_queue.remove(topic);
                 }
             }
         }
@@ -184,8 +234,8 @@ impl Audience {
     }
 
     fn tell_event(&self, one: &Arc<Published>) {
-        let named = self.by_queue.get(&Some(one.event.queue.clone()));
-        for live in named.into_iter().chain(self.by_queue.get(&None)).flatten() {
+        let lives = Route::of(&one.event).filter_map(|route| self.routes.get(&route));
+        for live in lives.flatten() {
             if let Some(Item::Event(one)) = live.told(Item::Event(one.clone())) {
                 live.mailbox.put([one]);
             }
@@ -216,3 +266,6 @@ impl Audience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

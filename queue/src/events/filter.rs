@@ -66,6 +66,8 @@ impl Filter {
             );
         }
         problems.finish()?;
+        kinds.sort_unstable();
+        kinds.dedup();
         Ok(Self {
             queues: asked.queues,
             types: asked.types,
@@ -88,6 +90,21 @@ impl Filter {
     /// Whether events of this queue are wanted.
     pub(super) fn matches_queue(&self, queue: &str) -> bool {
         glob::any_matches(&self.queues, queue)
+    }
+
+    /// The kinds; none: every kind.
+    pub(super) fn kinds(&self) -> &[EventKind] {
+        &self.kinds
+    }
+
+    /// The one task.
+    pub(super) fn task(&self) -> Option<TaskId> {
+        self.task
+    }
+
+    /// The one endpoint.
+    pub(super) fn endpoint(&self) -> Option<EndpointId> {
+        self.endpoint
     }
 
     /// The globs over queue names; none: every queue.
