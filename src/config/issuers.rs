@@ -147,12 +147,8 @@ fn one(
     let algorithms = entry.list("algorithms").map(|names| entry.algorithms(&names));
     let keys = entry.keys();
     let leeway = entry.leeway();
-    let claim = |entry: &mut Entry<'_, '_>, name: &str, default: &str| match table.contains_key(name) {
-        true => entry.text(name),
-        false => Some(default.to_owned()),
-    };
-    let scope_claim = claim(&mut entry, "scope_claim", "scope");
-    let queues_claim = claim(&mut entry, "queues_claim", "queues");
+    let scope_claim = entry.claim("scope_claim", "scope");
+    let queues_claim = entry.claim("queues_claim", "queues");
     Some(Issuer {
         issuer: issuer?,
         audience: audience?,
@@ -205,12 +201,20 @@ impl Entry<'_, '_> {
     }
 
     fn text(&mut self, name: &str) -> Option<String> {
-        match self.list(name)?.as_slice() {
-            [one] => Some(one.clone()),
-            _ => {
-                self.wrong(name, "is one text");
-                None
-            }
+        let list = self.list(name)?;
+        if let [one] = list.as_slice() {
+            return Some(one.clone());
+        }
+        self.wrong(name, "is one text");
+        None
+    }
+
+    /// The name of a claim.
+    fn claim(&mut self, name: &str, default: &str) -> Option<String> {
+        if self.table.contains_key(name) {
+            self.text(name)
+        } else {
+            Some(default.to_owned())
         }
     }
 
@@ -224,23 +228,21 @@ impl Entry<'_, '_> {
     }
 
     fn keys(&mut self) -> Option<KeyFile> {
-        let kinds: [(&str, fn(PathBuf) -> KeyFile); 3] = [
-            ("secret_file", KeyFile::Secret),
-            ("pem", KeyFile::Pem),
-            ("jwks", KeyFile::Jwks),
-        ];
-        let given: Vec<_> = kinds
-            .into_iter()
-            .filter(|(name, _)| self.table.contains_key(*name))
-            .collect();
-        let [(name, kind)] = given[..] else {
+        let names = ["secret_file", "pem", "jwks"];
+        let mut given = names.into_iter().filter(|name| self.table.contains_key(*name));
+        let (Some(name), None) = (given.next(), given.next()) else {
             self.problems.add(
                 self.source,
-                format!("{KEY}: give one of secret_file, pem and jwks: where the keys are"),
+                format!("{KEY}: give one of {}: where the keys are", names.join(", ")),
             );
             return None;
         };
-        self.text(name).map(|path| kind(PathBuf::from(path)))
+        let path = PathBuf::from(self.text(name)?);
+        Some(match name {
+            "secret_file" => KeyFile::Secret(path),
+            "pem" => KeyFile::Pem(path),
+            _ => KeyFile::Jwks(path),
+        })
     }
 
     fn leeway(&mut self) -> Option<Duration> {
@@ -345,7 +347,7 @@ secret_file = "secret"
         assert!(of(4)[0].contains("HS256, RS256, ES256 and EdDSA"));
         assert!(of(5)[0].contains("leeway") && of(5)[0].contains("1h"));
         assert!(of(6)[0].contains("no field \"key\""));
-        assert!(of(1)[0].contains("one of secret_file, pem and jwks"));
+        assert!(of(1)[0].contains("one of secret_file, pem, jwks"));
     }
 
     #[test]

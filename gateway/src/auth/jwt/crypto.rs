@@ -34,6 +34,10 @@ struct Verifying {
     key: DecodingKey,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is `CryptoProvider`'s"
+)]
 fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>> {
     let family = match algorithm {
         Algorithm::HS256 => AlgorithmFamily::Hmac,

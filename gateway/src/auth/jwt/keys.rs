@@ -13,7 +13,7 @@ pub(super) struct Key {
     /// What a token calls it: in a set only.
     id: Option<String>,
     pub(super) algorithm: Algorithm,
-    pub(super) key: DecodingKey,
+    pub(super) verifying: DecodingKey,
 }
 
 /// The keys of one issuer.
@@ -59,7 +59,7 @@ fn of_secret(secret: &[u8], algorithms: &[Algorithm]) -> Result<Key, String> {
     Ok(Key {
         id: None,
         algorithm: Algorithm::Hs256,
-        key,
+        verifying: key,
     })
 }
 
@@ -83,7 +83,7 @@ fn of_pem(pem: &[u8], algorithms: &[Algorithm]) -> Result<Key, String> {
     Ok(Key {
         id: None,
         algorithm,
-        key,
+        verifying: key,
     })
 }
 
@@ -100,7 +100,11 @@ fn of_set(json: &[u8], algorithms: &[Algorithm]) -> Result<Vec<Key>, String> {
         let problem = |problem: String| format!("the key {:?} in it: {problem}", id.as_deref().unwrap_or(""));
         let key = DecodingKey::from_jwk(&jwk).map_err(|_| problem("cannot be read".to_owned()))?;
         usable(algorithm, &key).map_err(problem)?;
-        keys.push(Key { id, algorithm, key });
+        keys.push(Key {
+            id,
+            algorithm,
+            verifying: key,
+        });
     }
     if keys.is_empty() {
         let names: Vec<_> = algorithms.iter().map(|algorithm| algorithm.name()).collect();

@@ -266,7 +266,7 @@ impl Trust {
                 continue;
             };
             let Ok(verified) =
-                jsonwebtoken::decode::<Claims>(token, &key.key, &signature_only(key.algorithm))
+                jsonwebtoken::decode::<Claims>(token, &key.verifying, &signature_only(key.algorithm))
             else {
                 continue;
             };
