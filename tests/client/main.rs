@@ -10,6 +10,7 @@ mod events;
 #[path = "../node/harness/mod.rs"]
 #[allow(
     dead_code,
+    unused_imports,
     reason = "the harness is that of `node`, which uses the rest of it"
 )]
 mod harness;
