@@ -14,6 +14,10 @@ pub struct Banner<'a> {
     pub program: &'a str,
     /// Where the REST API listens.
     pub rest: Option<SocketAddr>,
+    /// Where gRPC listens besides.
+    pub grpc: Option<SocketAddr>,
+    /// Whether both are encrypted.
+    pub encrypted: bool,
     /// The folder of our own database; `None` for an external one.
     pub own_database: Option<&'a Path>,
     /// The first admin key, when it was made just now: it is never shown again.
@@ -26,9 +30,12 @@ pub struct Banner<'a> {
 /// The text, with a line feed at its end.
 pub fn banner(banner: &Banner<'_>) -> String {
     let mut lines = vec!["Posthaste is ready.".to_owned(), String::new()];
-    let rest = banner.rest.map(base_url);
+    let rest = banner.rest.map(|rest| base_url(rest, banner.encrypted));
     if let Some(rest) = &rest {
         lines.push(format!("  REST API   {rest}/v1"));
+    }
+    if let Some(grpc) = banner.grpc {
+        lines.push(format!("  gRPC API   {}, and where REST is", reached(grpc)));
     }
     lines.push(match banner.own_database {
         Some(folder) => format!("  Database   its own PostgreSQL, in {}", folder.display()),
@@ -78,13 +85,19 @@ fn example(banner: &Banner<'_>, rest: &str, secret: &str) -> Vec<String> {
 }
 
 /// The URL at which someone on this machine reaches a listener.
-fn base_url(address: SocketAddr) -> String {
+fn base_url(address: SocketAddr, encrypted: bool) -> String {
+    let scheme = if encrypted { "https" } else { "http" };
+    format!("{scheme}://{}", reached(address))
+}
+
+/// The address at which they do.
+fn reached(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
         ip => ip,
     };
-    format!("http://{}", SocketAddr::new(ip, address.port()))
+    SocketAddr::new(ip, address.port())
 }
 
 /// A word that a shell takes as it is.
@@ -105,6 +118,8 @@ mod tests {
         Banner {
             program: "target/release/posthaste",
             rest: Some("127.0.0.1:8080".parse().unwrap()),
+            grpc: Some("127.0.0.1:50051".parse().unwrap()),
+            encrypted: false,
             own_database: Some(Path::new("/var/lib/posthaste")),
             new_key: Some("ph_abc"),
             example: Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
@@ -116,6 +131,7 @@ mod tests {
         let expected = r#"Posthaste is ready.
 
   REST API   http://127.0.0.1:8080/v1
+  gRPC API   127.0.0.1:50051, and where REST is
   Database   its own PostgreSQL, in /var/lib/posthaste
   Admin key  ph_abc
              Keep it: it is shown this once, and only its hash is stored.
@@ -167,6 +183,20 @@ your own, or gateway.listen open to others, they are refused unless egress.allow
             ..first_start()
         });
         assert!(!text.contains("curl"), "{text}");
+    }
+
+    #[test]
+    fn what_is_encrypted_and_what_is_not_there_shows() {
+        let text = banner(&Banner {
+            grpc: None,
+            encrypted: true,
+            ..first_start()
+        });
+        assert!(
+            text.contains("https://127.0.0.1:8080/v1") && !text.contains("gRPC"),
+            "{text}"
+        );
+        assert!(!text.contains("http://127.0.0.1:8080"), "{text}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The composition root: opens what a node needs, in order, and closes it in the opposite one.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use dispatcher::{Dispatcher, push};
-use gateway::Gateway;
+use gateway::{Gateway, Port, Speaks, Tls};
 use queue::settings::Settings;
 use queue::vault::Vault;
 use queue::{Enqueuer, Queue};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -46,7 +48,11 @@ const DATABASE_PATIENCE: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub struct Running {
     /// Where the REST API listens; on a node that only dispatches, its health alone.
-    pub rest: std::net::SocketAddr,
+    pub rest: SocketAddr,
+    /// Where gRPC listens besides.
+    pub grpc: Option<SocketAddr>,
+    /// Whether both are encrypted.
+    pub encrypted: bool,
     /// The first admin key, if it was made just now.
     pub new_key: Option<String>,
     /// The queue, for whoever runs in the same process.
@@ -65,6 +71,7 @@ pub struct Running {
 pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Lifecycle) -> Result<Running> {
     let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
     let role = effective.get(&settings::ROLE);
+    let tls = open_tls(effective)?;
     let own_database = match effective.get(&settings::DATABASE_URL) {
         Some(_) => None,
         None => Some(start_own_database(effective, surroundings, life, data_dir.clone()).await?),
@@ -93,13 +100,22 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     let new_key = queue.make_first_key(now()).await?;
 
     let listen = effective.get(&settings::GATEWAY_LISTEN);
-    let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| {
+    let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen} (gateway.listen); is another posthaste running? Choose another with --listen")
     })?;
     let rest = listener.local_addr()?;
+    let grpc_listener = match effective.get(&settings::GRPC_LISTEN) {
+        None => None,
+        Some(listen) => Some(TcpListener::bind(listen).await.with_context(|| {
+            format!(
+                "cannot listen on {listen} (grpc.listen); choose another, or none, with --set grpc.listen="
+            )
+        })?),
+    };
+    let grpc = grpc_listener.as_ref().map(TcpListener::local_addr).transpose()?;
     let egress = push::Egress {
         allow: effective.get(&settings::EGRESS_ALLOW),
-        own_listeners: vec![rest],
+        own_listeners: [Some(rest), grpc].into_iter().flatten().collect(),
     };
     let dispatcher = if role == Role::Gateway {
         None
@@ -129,18 +145,23 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         Arc::new(ready),
     );
     let accepted = tokens::accept(&gateway, effective.issuers().to_vec()).await?;
-    let stop = life.stop();
+    let (stop, encrypted) = (life.stop(), tls.is_some());
     let serving = tokio::spawn(async move {
         let following = tokio::spawn(tokens::follow(gateway.clone(), accepted));
-        let served = gateway::serve(listener, gateway, stop)
-            .await
-            .map_err(anyhow::Error::from);
+        let ports = Ports {
+            rest: listener,
+            grpc: grpc_listener,
+            tls,
+        };
+        let served = ports.serve(&gateway, &stop).await;
         following.abort();
         served
     });
-    info!(node = %node.id, listening = %rest, "serving");
+    info!(node = %node.id, listening = %rest, grpc = grpc.map(tracing::field::display), "serving");
     Ok(Running {
         rest,
+        grpc,
+        encrypted,
         new_key,
         queue,
         enqueuer,
@@ -186,10 +207,56 @@ impl Running {
         Ok(banner(&Banner {
             program: &surroundings.program,
             rest: Some(self.rest),
+            grpc: self.grpc,
+            encrypted: self.encrypted,
             own_database: self.own_database.as_ref().map(|_| data_dir.as_path()),
             new_key: self.new_key.as_deref(),
             example: example.as_deref(),
         }))
+    }
+}
+
+/// The certificate of the ports, if there is one.
+fn open_tls(effective: &Effective) -> Result<Option<Tls>> {
+    let (certificate, key) = (
+        effective.get(&settings::TLS_CERTIFICATE),
+        effective.get(&settings::TLS_KEY),
+    );
+    let Some((certificate, key)) = certificate.zip(key) else {
+        return Ok(None);
+    };
+    let opened = Tls::open(gateway::Files { certificate, key });
+    opened
+        .map(Some)
+        .context("the ports cannot be encrypted (tls.certificate, tls.key)")
+}
+
+/// What the gateway is served on.
+struct Ports {
+    rest: TcpListener,
+    grpc: Option<TcpListener>,
+    tls: Option<Tls>,
+}
+
+impl Ports {
+    /// Serves until stopped.
+    async fn serve(self, gateway: &Gateway, stop: &CancellationToken) -> Result<()> {
+        if let Some(tls) = &self.tls {
+            tokio::spawn(tls.clone().follow(stop.clone()));
+        }
+        let rest = Port::new(self.rest, Speaks::Everything, self.tls.clone());
+        let rest = gateway::serve(rest, gateway.clone(), stop.clone());
+        let grpc = async {
+            match self.grpc {
+                Some(grpc) => {
+                    let grpc = Port::new(grpc, Speaks::Grpc, self.tls);
+                    gateway::serve(grpc, gateway.clone(), stop.clone()).await
+                }
+                None => Ok(()),
+            }
+        };
+        let (rest, grpc) = tokio::join!(rest, grpc);
+        Ok(rest.and(grpc)?)
     }
 }
 
@@ -321,6 +388,7 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
         batch_max_items: usize::try_from(items).unwrap_or(usize::MAX),
         batch_max_bytes: effective.get(&settings::GATEWAY_BATCH_MAX_BYTES),
         request_timeout: effective.get(&settings::GATEWAY_REQUEST_TIMEOUT),
+        streams_max_bytes: effective.get(&settings::GATEWAY_WAITING_MAX_BYTES) / 2,
         ..gateway::Config::default()
     }
 }

@@ -31,7 +31,7 @@ use settings::{
     ALL, AnySetting, DATABASE_LISTEN_URL, DATABASE_URL, DISPATCHER_CONNECT_TIMEOUT, DISPATCHER_LEASE_RENEW,
     DISPATCHER_LEASE_TTL, DISPATCHER_MAX_IN_FLIGHT, DISPATCHER_MAX_IN_FLIGHT_PER_ENDPOINT,
     DISPATCHER_TIMEOUT, Fallback, GATEWAY_BATCH_MAX_BYTES, GATEWAY_PAYLOAD_MAX, GATEWAY_WAITING_MAX_BYTES,
-    ROLE,
+    ROLE, TLS_CERTIFICATE, TLS_KEY,
 };
 
 /// What the command line says about the configuration.
@@ -232,6 +232,17 @@ fn check_together(effective: &Effective, problems: &mut Problems) {
         effective.get(&GATEWAY_BATCH_MAX_BYTES) <= effective.get(&GATEWAY_WAITING_MAX_BYTES),
         "a full batch could never be taken",
     );
+    if effective.get(&TLS_CERTIFICATE).is_some() != effective.get(&TLS_KEY).is_some() {
+        let given = if effective.get(&TLS_KEY).is_some() {
+            effective.source(&TLS_KEY)
+        } else {
+            effective.source(&TLS_CERTIFICATE)
+        };
+        problems.add(
+            given,
+            "tls.certificate and tls.key belong together: set both or neither",
+        );
+    }
     if effective.get(&DATABASE_URL).is_none() {
         if effective.get(&DATABASE_LISTEN_URL).is_some() {
             let source = effective.source(&DATABASE_LISTEN_URL);

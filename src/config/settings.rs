@@ -2,6 +2,7 @@
 //!
 //! The docstring of an entry is also what `posthaste config --describe` prints.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::kind::{
@@ -152,6 +153,15 @@ settings! {
     /// Where the REST API and the console listen. Only this machine by default, so that a first try is not open to
     /// the network; in a container it is 0.0.0.0:8080.
     GATEWAY_LISTEN: Listen = "gateway.listen", Fixed("127.0.0.1:8080"), Listen;
+    /// Where gRPC listens besides: it is spoken on `gateway.listen` as well. Empty: nowhere else.
+    GRPC_LISTEN: Maybe<Listen> = "grpc.listen",
+        Derived("the address of gateway.listen with port 50051, which the field uses; port 0 if that has port 0", grpc_listen),
+        Maybe(Listen);
+    /// The server's certificate for both ports, and behind it those that lead to a root that clients know: a PEM file. With it they are
+    /// encrypted (TLS 1.2 and 1.3). It is read again when it changes.
+    TLS_CERTIFICATE: Maybe<Place> = "tls.certificate", Fixed(""), Maybe(Place);
+    /// The certificate's private key: a PEM file that is not encrypted. It is read again when it changes.
+    TLS_KEY: Maybe<Place> = "tls.key", Fixed(""), Maybe(Place);
     /// The largest payload of a task. Standard Webhooks advises 20 kB; this leaves room and bounds memory a request.
     GATEWAY_PAYLOAD_MAX: Size = "gateway.payload_max", Fixed("1MiB"), Size(KIB, 64 * MIB);
     /// Tasks in one batch request at most; bounds the answer, which has a result a task.
@@ -195,7 +205,7 @@ settings! {
     /// Ranges that endpoints may lie in although they are special (loopback, private, link-local and so on). All such
     /// are refused otherwise, so that whoever registers an endpoint cannot reach into this network.
     EGRESS_ALLOW: Ranges = "egress.allow",
-        Derived("loopback while trying it out (no database.url, gateway.listen on loopback), else none", egress_allow),
+        Derived("loopback while trying it out (no database.url, every port on loopback), else none", egress_allow),
         Ranges;
 
     /// The form of log lines on standard error.
@@ -223,9 +233,17 @@ fn data_dir(_: &Effective, surroundings: &Surroundings<'_>) -> String {
     }
 }
 
+fn grpc_listen(effective: &Effective, _: &Surroundings<'_>) -> String {
+    let rest = effective.get(&GATEWAY_LISTEN);
+    let port = if rest.port() == 0 { 0 } else { 50_051 };
+    SocketAddr::new(rest.ip(), port).to_string()
+}
+
 fn egress_allow(effective: &Effective, _: &Surroundings<'_>) -> String {
     // A gateway that others reach must not push to this machine's own services for them.
-    let trying = effective.get(&DATABASE_URL).is_none() && effective.get(&GATEWAY_LISTEN).ip().is_loopback();
+    let listens = [Some(effective.get(&GATEWAY_LISTEN)), effective.get(&GRPC_LISTEN)];
+    let alone = listens.iter().flatten().all(|address| address.ip().is_loopback());
+    let trying = effective.get(&DATABASE_URL).is_none() && alone;
     if trying { "127.0.0.0/8,::1/128" } else { "" }.to_owned()
 }
 

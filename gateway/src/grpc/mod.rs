@@ -3,7 +3,7 @@
 //!
 //! The cast:
 //! - `router`: the services as one list, and `calls`: what holds for every call, from its key to its deadline.
-//! - `tasks`, `queues`, `endpoints`, `dead_letters`, `keys`: a service each. `stream`: tasks in, acknowledgements out.
+//! - `tasks`, `queues`, `endpoints`, `dead_letters`, `keys`, `events`: a service each. `stream`: tasks in, acknowledgements out.
 //! - `wire`: from messages to the product's types and back. `status`: what one is told when a call is not fulfilled.
 //! - `meter`, `deadline`: what a message may take of memory and time, and how long a caller waits.
 //! - `health`, `reflection`: for load balancers, and for tools that know no `.proto` file.
@@ -12,6 +12,7 @@ mod calls;
 mod dead_letters;
 mod deadline;
 mod endpoints;
+mod events;
 mod health;
 mod keys;
 mod meter;
@@ -22,19 +23,22 @@ mod stream;
 mod tasks;
 mod wire;
 
+use std::convert::Infallible;
+
 use axum::{
     Router,
     extract::Request,
     http::{HeaderMap, Version, header},
     middleware::from_fn_with_state,
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use proto::grpc::v1::{
     dead_letter_service_server::DeadLetterServiceServer, endpoint_service_server::EndpointServiceServer,
-    key_service_server::KeyServiceServer, queue_service_server::QueueServiceServer,
-    task_service_server::TaskServiceServer,
+    event_service_server::EventServiceServer, key_service_server::KeyServiceServer,
+    queue_service_server::QueueServiceServer, task_service_server::TaskServiceServer,
 };
 use tonic::{Status, codec::CompressionEncoding, server::NamedService};
+use tower_service::Service;
 
 use crate::{
     acting::Acting,
@@ -54,15 +58,17 @@ macro_rules! served {
 }
 
 /// Adds a service under its name.
-macro_rules! serve {
-    ($router:expr, $service:expr) => {{
-        let service = $service;
-        $router.route_service(&format!("/{}/{{*method}}", name_of(&service)), service)
-    }};
-}
-
-fn name_of<S: NamedService>(_: &S) -> &'static str {
-    S::NAME
+#[expect(
+    clippy::disallowed_methods,
+    reason = "these are described by their .proto files, not by the OpenAPI document"
+)]
+fn serve<S>(router: Router, service: S) -> Router
+where
+    S: NamedService + Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,
+    S::Response: IntoResponse,
+    S::Future: Send + 'static,
+{
+    router.route_service(&format!("/{}/{{*method}}", S::NAME), service)
 }
 
 /// The whole gRPC API.
@@ -74,39 +80,43 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
     );
     let mut api = Router::new();
     if !gateway.config().health_only {
-        api = serve!(
+        api = serve(
             api,
-            served!(TaskServiceServer, tasks::Tasks(gateway.clone()), batch)
+            served!(TaskServiceServer, tasks::Tasks(gateway.clone()), batch),
         );
-        api = serve!(
+        api = serve(
             api,
-            served!(QueueServiceServer, queues::Queues(gateway.clone()), small)
+            served!(QueueServiceServer, queues::Queues(gateway.clone()), small),
         );
-        api = serve!(
+        api = serve(
             api,
             served!(
                 EndpointServiceServer,
                 endpoints::Endpoints(gateway.clone()),
                 small
-            )
+            ),
         );
-        api = serve!(
+        api = serve(
             api,
             served!(
                 DeadLetterServiceServer,
                 dead_letters::DeadLetters(gateway.clone()),
                 small
-            )
+            ),
         );
-        api = serve!(api, served!(KeyServiceServer, keys::Keys(gateway.clone()), small));
+        api = serve(
+            api,
+            served!(EventServiceServer, events::Events(gateway.clone()), small),
+        );
+        api = serve(api, served!(KeyServiceServer, keys::Keys(gateway.clone()), small));
         api = api.layer(from_fn_with_state(gateway.clone(), calls::require_caller));
     }
     // Anyone may ask whether it is well, and what there is.
-    let mut open = serve!(Router::new(), health::service(gateway.clone()));
+    let mut open = serve(Router::new(), health::service(gateway.clone()));
     match (reflection::v1(), reflection::v1alpha()) {
         (Ok(v1), Ok(v1alpha)) => {
-            open = serve!(open, v1);
-            open = serve!(open, v1alpha);
+            open = serve(open, v1);
+            open = serve(open, v1alpha);
         }
         // The descriptors are compiled in, and a test reads them.
         (Err(error), _) | (_, Err(error)) => tracing::error!(%error, "there is no reflection"),

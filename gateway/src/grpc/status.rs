@@ -8,7 +8,10 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, FieldViolation, StatusExt};
 
 use super::wire;
-use crate::problem::{Kind, Refusal};
+use crate::{
+    acting::Ended,
+    problem::{Kind, Refusal},
+};
 
 /// The `domain` of google.rpc.ErrorInfo: its `reason` is ours.
 const DOMAIN: &str = "posthaste";
@@ -78,6 +81,20 @@ pub(super) fn rejection(refusal: Refusal) -> v1::Rejection {
         detail: refusal.detail,
         field_violations: violations.collect(),
         retry_delay,
+    }
+}
+
+/// What is told at the end of a call that would have lasted.
+pub(super) fn ended(why: Ended) -> Refusal {
+    match why {
+        Ended::Stopping => Refusal::new(
+            Kind::Unavailable,
+            "This node is shutting down. Go on at another, after what was last answered.",
+        ),
+        Ended::NotAllowed => Refusal::new(
+            Kind::Unauthorized,
+            "Your key or token has ended, or allows something else than when this call began.",
+        ),
     }
 }
 

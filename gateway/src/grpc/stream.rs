@@ -27,9 +27,9 @@ use super::{
     wire::tasks,
 };
 use crate::{
-    acting::Acting,
+    acting::{Acting, Ended},
     path::queue_name,
-    problem::{Kind, Refusal},
+    problem::Refusal,
     time,
 };
 
@@ -99,8 +99,7 @@ impl Acknowledgements {
             return;
         }
         if self.stopping.poll_unpin(cx).is_ready() {
-            let detail = "This node is shutting down. Go on with the tasks that were not answered.";
-            self.end = End::Closing(Some(Refusal::new(Kind::Unavailable, detail).into()));
+            self.end = End::Closing(Some(status::ended(Ended::Stopping).into()));
             return;
         }
         while self.take_group(cx) {}
@@ -148,10 +147,16 @@ impl Acknowledgements {
             group.push(task);
         }
         let is_full = allowed > 0 && group.len() == allowed;
-        if !group.is_empty() {
-            let commit = commit(self.acting.clone(), group, claim);
-            self.groups.push_back(tokio::spawn(commit));
+        if group.is_empty() {
+            return false;
         }
+        // Keys end while their streams last.
+        if let Err(why) = self.acting.look(time::now()) {
+            self.end = End::Closing(Some(status::ended(why).into()));
+            return false;
+        }
+        let commit = commit(self.acting.clone(), group, claim);
+        self.groups.push_back(tokio::spawn(commit));
         is_full
     }
 

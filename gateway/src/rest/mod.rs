@@ -23,12 +23,13 @@ use crate::{
 };
 
 mod attempts;
+mod contract;
 mod dead_letters;
 mod docs;
 mod endpoints;
 mod enqueue;
-mod health;
 mod events;
+mod health;
 mod keys;
 mod queues;
 mod secrets;
@@ -85,9 +86,9 @@ fn routes(config: &Config) -> Routes {
     let lists = OpenApiRouter::new()
         .merge(queues::lists())
         .merge(endpoints::lists())
+        .merge(events::streams())
         .merge(tasks::lists())
         .merge(attempts::lists())
-        .merge(events::streams())
         .merge(dead_letters::lists())
         .merge(keys::lists())
         .layer(kept(quick, true));
@@ -104,7 +105,8 @@ fn routes(config: &Config) -> Routes {
     };
     // Anyone may ask whether it is well, and what there is.
     let (open, of_open) = health::routes().layer(kept(quick, true)).split_for_parts();
-    let (docs, of_docs) = docs::routes().layer(kept(quick, true)).split_for_parts();
+    let docs = docs::routes().merge(contract::routes());
+    let (docs, of_docs) = docs.layer(kept(quick, true)).split_for_parts();
     let (behind_key, mut document) = api.split_for_parts();
     document.merge(of_open);
     document.merge(of_docs);

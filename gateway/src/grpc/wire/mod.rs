@@ -3,6 +3,7 @@
 pub(super) mod attempts;
 pub(super) mod dead_letters;
 pub(super) mod endpoints;
+pub(super) mod events;
 pub(super) mod keys;
 pub(super) mod mask;
 pub(super) mod queues;
@@ -15,7 +16,13 @@ use proto::Span;
 use queue::error::Problems;
 use uuid::Uuid;
 
-use crate::{page::Paging, path, problem::Refusal, state::Gateway, time};
+use crate::{
+    page::Paging,
+    path,
+    problem::{Kind, Refusal},
+    state::Gateway,
+    time,
+};
 
 /// The fields of one message, as they are read. Read each, then [`Form::finish`]: all problems are told at once.
 #[derive(Debug, Default)]
@@ -92,7 +99,12 @@ impl Form {
 
     /// An error if anything was wrong.
     pub(super) fn finish(self) -> Result<(), Refusal> {
-        Ok(self.0.finish()?)
+        let problems = self.0.into_vec();
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Refusal::of_fields(Kind::Invalid, problems))
+        }
     }
 }
 

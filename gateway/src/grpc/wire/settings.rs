@@ -76,14 +76,15 @@ mod tests {
 
     #[test]
     fn every_mistake_names_its_field() {
-        let wrong = Some(prost_types::Duration {
+        let minus = prost_types::Duration {
             seconds: -1,
             nanos: 0,
-        });
+        };
+        let wrong = Some(minus);
         let policy = v1::RetryPolicy {
             initial: wrong,
             max: wrong,
-            schedule: vec![prost_types::Duration::default(), wrong.unwrap()],
+            schedule: vec![prost_types::Duration::default(), minus],
             ..v1::RetryPolicy::default()
         };
         let mut form = Form::default();
