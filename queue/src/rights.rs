@@ -160,16 +160,6 @@ impl Rights {
             reach: Reach::everything(),
         }
     }
-
-    /// Whether nothing that `other` may is denied here.
-    pub fn contain(&self, other: &Self) -> bool {
-        other
-            .scopes
-            .to_vec()
-            .into_iter()
-            .all(|scope| self.scopes.allow(scope))
-            && self.reach.contains(&other.reach)
-    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 mod kit;
 
 use kit::{Kit, now, open};
+use proto::DeadLetterFilter;
 use queue::{
     load::{Cursor, PageRequest},
+    rights::Reach,
     verdict::Verdict,
 };
 use sqlx::{Connection, PgConnection};
@@ -149,5 +151,44 @@ async fn no_hot_statement_reads_more_than_its_batch() {
             by_index <= bound,
             "{what} reads {by_index} rows by index, more than {bound}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_tenants_dead_letters_cost_what_they_are_however_many_others_have() {
+    let kit = Kit::new().await;
+    let [deep, other] = [
+        kit.queue_with_endpoint("deep").await,
+        kit.queue_with_endpoint("other").await,
+    ];
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE dead_letters SET (autovacuum_enabled = off); ANALYZE dead_letters")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    // Of every two thousand one is the other tenant's: old and new ones, among all the rest.
+    sqlx::query(
+        "INSERT INTO dead_letters (id, task_id, queue_id, endpoint_id, type, size, priority, attempts, reason, died_at)
+         SELECT gen_random_uuid(), gen_random_uuid(), q.id, e.id, 'a', 1, 4, 1, 'because', now() - n * interval '1 second'
+         FROM generate_series(1, 20000) AS n
+         CROSS JOIN LATERAL (SELECT CASE WHEN n % 2000 = 0 THEN $2 ELSE $1 END AS id) AS e
+         JOIN endpoints ON endpoints.id = e.id JOIN queues q ON q.id = endpoints.queue_id",
+    )
+    .bind(deep.id)
+    .bind(other.id)
+    .execute(&mut connection)
+    .await
+    .unwrap();
+    let tenant = Reach::of(vec!["oth*".into()]);
+    let list = async |k: &Kit| {
+        let all = DeadLetterFilter::default();
+        let letters = k.queue.list_dead_letters(&tenant, all, None, 51, now()).await;
+        assert_eq!(letters.unwrap().len(), 10);
+    };
+    for statistics in ["", "ANALYZE dead_letters"] {
+        sqlx::raw_sql(statistics).execute(&mut connection).await.unwrap();
+        let cost = cost(&kit, list).await;
+        assert_eq!(cost.whole_tables, 0, "{statistics}");
+        assert!(cost.by_index <= 100, "{statistics}: {cost:?}");
     }
 }
