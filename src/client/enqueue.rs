@@ -38,7 +38,7 @@ Examples:
 A line of a file is a task as the API takes it:
   {\"type\":\"order.paid\",\"payload\":{\"id\":7},\"priority\":9,\"delay\":\"2h\",\"headers\":{\"x-shop\":\"7\"},\"idempotency_key\":\"order-7-paid\"}
 
-A file is enqueued as a run with a name. A task without an idempotency key of its own gets RUN:LINE, so that the same run again, within
+A file is enqueued as a run with a name. A task without an idempotency key of its own gets RUN:LINE, so that the same run again, within \
 the 24 h that the server remembers keys for, enqueues nothing twice. What stops a run prints the command that goes on with it.")]
 pub struct EnqueueArgs {
     /// The queue

@@ -29,7 +29,7 @@ Examples:
   posthaste events --follow --output json | jq 'select(.status == 503)'
   posthaste events --count 1 --task 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11 --state delivered
 
-A feed, not a log: what happens while nobody subscribes is not kept, and after a crash some may be missing. With --output json a line is
+A feed, not a log: what happens while nobody subscribes is not kept, and after a crash some may be missing. With --output json a line is \
 an event, or {\"kind\":\"missed\"} where some were missed.")]
 #[command(group = clap::ArgGroup::new("end").required(true).multiple(true))]
 pub struct EventsArgs {

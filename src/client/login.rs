@@ -32,7 +32,7 @@ Examples:
   posthaste login https://posthaste.example.com --profile work
   posthaste login < key.txt                          takes the key from a file
 
-The key is never an argument: those show in the list of processes. It is stored in posthaste/profiles.toml in your folder of
+The key is never an argument: those show in the list of processes. It is stored in posthaste/profiles.toml in your folder of \
 configurations (XDG_CONFIG_HOME, or ~/.config), readable by you alone. In place of a profile, POSTHASTE_URL and POSTHASTE_KEY do.")]
 pub struct LoginArgs {
     /// The server [default: POSTHASTE_URL, or http://127.0.0.1:8080]
