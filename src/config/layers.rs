@@ -24,9 +24,10 @@ pub(super) const FILE: &str = "posthaste.toml";
 /// The variable that names another file.
 const FILE_VARIABLE: &str = "POSTHASTE_CONFIG";
 /// Variables of ours that are no settings of the server: the file, what client commands call with, and what tests use.
-const OTHER_VARIABLES: [&str; 4] = [
+const OTHER_VARIABLES: [&str; 5] = [
     FILE_VARIABLE,
     "POSTHASTE_KEY",
+    "POSTHASTE_PROFILE",
     "POSTHASTE_URL",
     "POSTHASTE_TEST_DATABASE_URL",
 ];
