@@ -108,7 +108,7 @@ impl Listener {
                 self.text.drain(..at + mark.len());
                 return Some(found);
             }
-            let mut chunk = [0; 16 << 10];
+            let mut chunk = vec![0; 16 << 10];
             let count = timeout(FOREVER, self.stream.read(&mut chunk))
                 .await
                 .expect("nothing comes")

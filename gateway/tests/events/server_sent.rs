@@ -124,14 +124,14 @@ async fn who_comes_back_goes_on_after_the_last_id() {
     );
     // From where nobody remembers.
     let unknown = "0198c0de-0000-7000-8000-000000000000";
-    let mut lost = server.listen(&format!("/v1/events?after={unknown}")).await;
-    let first = lost.next().await.unwrap();
+    let mut forgotten = server.listen(&format!("/v1/events?after={unknown}")).await;
+    let first = forgotten.next().await.unwrap();
     let EventMessage::Missed(missed) = first.message else {
         panic!("{first:?}");
     };
     assert_eq!(missed.count, None);
     server.app.act("/v1/queues/q/resume").await;
-    assert_eq!(lost.names(1).await, ["queue.resumed"]);
+    assert_eq!(forgotten.names(1).await, ["queue.resumed"]);
 }
 
 #[tokio::test]
@@ -248,6 +248,6 @@ async fn ends_cleanly_when_the_gateway_stops() {
     assert_eq!(events.names(1).await, ["queue.created"]);
     server.stop.cancel();
     assert_eq!(events.next().await, None);
-    let served = timeout(FOREVER, server.serving).await.expect("it does not stop");
-    served.unwrap().unwrap();
+    let ended = timeout(FOREVER, server.serving).await.expect("it does not stop");
+    ended.unwrap().unwrap();
 }

@@ -147,8 +147,8 @@ async fn says_why_it_ends() {
     assert_eq!(kind(&mut stays).await, EventKind::QueueCreated);
     server.stop.cancel();
     assert_eq!(code(next(&mut stays).await), CloseCode::Away);
-    let served = timeout(FOREVER, server.serving).await.expect("it does not stop");
-    served.unwrap().unwrap();
+    let ended = timeout(FOREVER, server.serving).await.expect("it does not stop");
+    ended.unwrap().unwrap();
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Instant};
 
-use proto::Missed;
 use uuid::Uuid;
 
 use super::{
@@ -36,15 +35,6 @@ impl From<Item> for Told {
         match item {
             Item::Event(one) => Self::Event(one),
             Item::Missed(gap) => Self::Missed(gap.count()),
-        }
-    }
-}
-
-impl From<&Told> for proto::EventMessage {
-    fn from(told: &Told) -> Self {
-        match told {
-            Told::Event(one) => Self::Event(one.event.clone()),
-            Told::Missed(count) => Self::Missed(Missed::of(*count)),
         }
     }
 }
