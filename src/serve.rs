@@ -71,7 +71,6 @@ pub struct Running {
 pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Lifecycle) -> Result<Running> {
     let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
     let role = effective.get(&settings::ROLE);
-    let tls = open_tls(effective)?;
     let own_database = match effective.get(&settings::DATABASE_URL) {
         Some(_) => None,
         None => Some(start_own_database(effective, surroundings, life, data_dir.clone()).await?),
@@ -99,20 +98,12 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     .await?;
     let new_key = queue.make_first_key(now()).await?;
 
-    let listen = effective.get(&settings::GATEWAY_LISTEN);
-    let listener = TcpListener::bind(listen).await.with_context(|| {
-        format!("cannot listen on {listen} (gateway.listen); is another posthaste running? Choose another with --listen")
-    })?;
-    let rest = listener.local_addr()?;
-    let grpc_listener = match effective.get(&settings::GRPC_LISTEN) {
-        None => None,
-        Some(listen) => Some(TcpListener::bind(listen).await.with_context(|| {
-            format!(
-                "cannot listen on {listen} (grpc.listen); choose another, or none, with --set grpc.listen="
-            )
-        })?),
-    };
-    let grpc = grpc_listener.as_ref().map(TcpListener::local_addr).transpose()?;
+    let ports = Ports::open(effective).await?;
+    let (rest, grpc, encrypted) = (
+        ports.rest.local_addr()?,
+        ports.grpc_address()?,
+        ports.tls.is_some(),
+    );
     let egress = push::Egress {
         allow: effective.get(&settings::EGRESS_ALLOW),
         own_listeners: [Some(rest), grpc].into_iter().flatten().collect(),
@@ -145,14 +136,9 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         Arc::new(ready),
     );
     let accepted = tokens::accept(&gateway, effective.issuers().to_vec()).await?;
-    let (stop, encrypted) = (life.stop(), tls.is_some());
+    let stop = life.stop();
     let serving = tokio::spawn(async move {
         let following = tokio::spawn(tokens::follow(gateway.clone(), accepted));
-        let ports = Ports {
-            rest: listener,
-            grpc: grpc_listener,
-            tls,
-        };
         let served = ports.serve(&gateway, &stop).await;
         following.abort();
         served
@@ -239,6 +225,27 @@ struct Ports {
 }
 
 impl Ports {
+    /// Takes the ports, and reads their certificate.
+    async fn open(effective: &Effective) -> Result<Self> {
+        let listen = effective.get(&settings::GATEWAY_LISTEN);
+        let rest = TcpListener::bind(listen).await.with_context(|| {
+            format!("cannot listen on {listen} (gateway.listen); is another posthaste running? Choose another with --listen")
+        })?;
+        let grpc = match effective.get(&settings::GRPC_LISTEN) {
+            None => None,
+            Some(listen) => Some(TcpListener::bind(listen).await.with_context(|| {
+                format!("cannot listen on {listen} (grpc.listen); choose another, or none, with --set grpc.listen=")
+            })?),
+        };
+        let tls = open_tls(effective)?;
+        Ok(Self { rest, grpc, tls })
+    }
+
+    /// Where gRPC listens besides.
+    fn grpc_address(&self) -> Result<Option<SocketAddr>> {
+        Ok(self.grpc.as_ref().map(TcpListener::local_addr).transpose()?)
+    }
+
     /// Serves until stopped.
     async fn serve(self, gateway: &Gateway, stop: &CancellationToken) -> Result<()> {
         if let Some(tls) = &self.tls {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use posthaste::config::settings::{
     DATA_DIR, DATABASE_URL, DISPATCHER_MAX_IN_FLIGHT, DISPATCHER_TIMEOUT, EGRESS_ALLOW, EMBEDDED_DOWNLOAD,
-    GATEWAY_LISTEN, GATEWAY_PAYLOAD_MAX, LOG_FORMAT, ROLE, SECRETS_KEY,
+    GATEWAY_LISTEN, GATEWAY_PAYLOAD_MAX, GRPC_LISTEN, LOG_FORMAT, ROLE, SECRETS_KEY,
 };
 use posthaste::config::{self, Effective, Flags, LogFormat, Problems, Role, Source, Surroundings};
 
@@ -263,6 +263,11 @@ fn values_that_do_not_go_together() {
         ),
         ("role=gateway", "set database.url"),
         ("database.listen_url=postgres://h/d", "set both or neither"),
+        (
+            "tls.certificate=a.crt",
+            "tls.certificate and tls.key belong together",
+        ),
+        ("tls.key=a.key", "tls.certificate and tls.key belong together"),
     ] {
         let problems = Try {
             set: &[set],
@@ -392,6 +397,8 @@ fn loopback_endpoints_are_for_trying_only() {
         (&[][..], &[][..], 2),
         (&[url], &[], 0),
         (&[], &["gateway.listen=0.0.0.0:8080"], 0),
+        (&[], &["grpc.listen=0.0.0.0:50051"], 0),
+        (&[], &["gateway.listen=0.0.0.0:8080", "grpc.listen="], 0),
         (&[], &["egress.allow="], 0),
         (&[url], &["egress.allow=10.0.0.0/8"], 1),
     ] {
@@ -407,6 +414,26 @@ fn loopback_endpoints_are_for_trying_only() {
             ranges,
             "{environment:?} {set:?}"
         );
+    }
+}
+
+#[test]
+fn grpc_listens_where_rest_does_unless_it_is_said() {
+    for (set, expected) in [
+        (&[][..], Some("127.0.0.1:50051")),
+        (&["gateway.listen=0.0.0.0:80"], Some("0.0.0.0:50051")),
+        (&["gateway.listen=[::1]:0"], Some("[::1]:0")),
+        (&["grpc.listen=127.0.0.1:7"], Some("127.0.0.1:7")),
+        (&["grpc.listen="], None),
+    ] {
+        let effective = Try {
+            set,
+            ..Try::default()
+        }
+        .load()
+        .unwrap();
+        let listen = effective.get(&GRPC_LISTEN).map(|address| address.to_string());
+        assert_eq!(listen.as_deref(), expected, "{set:?}");
     }
 }
 

@@ -4,7 +4,7 @@
 //! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `pauses`: what is not delivered, or not yet.
-//!   `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted.
+//!   `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
 mod backlog;
@@ -16,6 +16,7 @@ mod hostile;
 mod letters;
 mod outage;
 mod pauses;
+mod ports;
 mod requests;
 mod shutdown;
 mod tokens;

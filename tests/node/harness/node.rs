@@ -156,7 +156,8 @@ async fn read_banner(stdout: ChildStdout) -> Option<(SocketAddr, Option<String>)
     let (mut address, mut key, mut body) = (None, None, false);
     while let Some(line) = lines.next_line().await.ok()? {
         if let Some(url) = line.trim().strip_prefix("REST API") {
-            let url = url.trim().trim_start_matches("http://").trim_end_matches("/v1");
+            let (_, url) = url.trim().split_once("://")?;
+            let url = url.trim_end_matches("/v1");
             address = Some(url.parse().ok()?);
         } else if let Some(text) = line.trim().strip_prefix("Admin key") {
             key = Some(text.trim().to_owned());
