@@ -1,5 +1,7 @@
-//! The examples, against the real thing: each receiver is registered with a running `posthaste serve` by the producer in
+//! The examples, against the real thing: each receiver is registered with a running `posthaste serve` by the producers in
 //! `examples/producers`, and must verify what is then delivered to it, and refuse what is forged.
+
+mod producers;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,6 +13,8 @@ use serde_json::Value;
 
 use crate::checkout::{Checkout, output, run};
 use crate::service::Service;
+
+use producers::{Producers, Server};
 
 /// The manifest of the receiver in Rust, a package outside the workspace.
 pub(crate) const RUST_RECEIVER: &str = "examples/receivers/rust/Cargo.toml";
@@ -27,6 +31,7 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
         ("node", node(checkout, &folder)?),
         ("rust", rust(checkout)?),
     ];
+    let producers = Producers::prepare(checkout, &folder)?;
 
     run(&mut checkout.cargo(["build", "--locked", "--bin", "posthaste"]))?;
     let data = DataFolder::make()?;
@@ -38,13 +43,16 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
         .env("POSTHASTE_DATA_DIR", &data.0)
         .env("POSTHASTE_GATEWAY_LISTEN", "127.0.0.1:0");
     let mut server = Service::start("posthaste", &mut serve, &folder.join("server.log"))?;
-    let url = server.line("its address", rest_address_in)?;
-    let key = server.line("its first key", |line| word_from(line, "ph_"))?;
+    let node = Server {
+        rest: server.line("its address", rest_address_in)?,
+        grpc: server.line("its address for gRPC", grpc_address_in)?,
+        key: server.line("its first key", |line| word_from(line, "ph_"))?,
+    };
 
     for (name, mut command) in receivers {
         command.env("PORT", "0").env("WEBHOOK_SECRET", SECRET);
         let receiver = Service::start(name, &mut command, &folder.join(format!("{name}.log")))?;
-        deliver(checkout, receiver, name, &url, &key).with_context(|| format!("receiver `{name}`"))?;
+        deliver(checkout, receiver, name, &producers, &node).with_context(|| format!("receiver `{name}`"))?;
     }
 
     let status = server.terminate()?;
@@ -56,25 +64,23 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
     Ok(())
 }
 
-/// One task through the producer, the server and this receiver; then a forgery straight to the receiver.
-fn deliver(checkout: &Checkout, mut receiver: Service, name: &str, url: &str, key: &str) -> Result<()> {
+/// Tasks through each producer, the server and this receiver; then a forgery straight to the receiver.
+fn deliver(
+    checkout: &Checkout,
+    mut receiver: Service,
+    name: &str,
+    producers: &Producers,
+    node: &Server,
+) -> Result<()> {
     let address = receiver.line("its address", address_in)?;
-    let mut producer = checkout.command("examples/producers/curl.sh");
-    producer
-        .env("POSTHASTE_URL", url)
-        .env("POSTHASTE_KEY", key)
-        .env("RECEIVER_URL", &address);
-    producer
-        .env("WEBHOOK_SECRET", SECRET)
-        .env("QUEUE", format!("orders-{name}"));
-    let printed = output(&mut producer)?;
-    let id = printed.lines().last().context("the producer printed no id")?;
-
-    let line = receiver.line(&format!("a line for {id}"), |line| line_about(line, id))?;
-    ensure!(
-        line["verified"] == true && line["type"] == "order.paid",
-        "it did not verify the delivery: {line}"
-    );
+    let ids = producers.enqueue(checkout, node, &address, name)?;
+    for id in &ids {
+        let line = receiver.line(&format!("a line for {id}"), |line| line_about(line, id))?;
+        ensure!(
+            line["verified"] == true && line["type"] == "order.paid",
+            "it did not verify the delivery: {line}"
+        );
+    }
 
     let false_id = "forged";
     let mut forger = checkout.command("curl");
@@ -109,7 +115,7 @@ fn deliver(checkout: &Checkout, mut receiver: Service, name: &str, url: &str, ke
         line["verified"] == false,
         "it took a forgery for verified: {line}"
     );
-    println!("{name}: verified {id}, refused a forgery");
+    println!("{name}: verified {} tasks, refused a forgery", ids.len());
     Ok(())
 }
 
@@ -203,6 +209,12 @@ fn rest_address_in(line: &str) -> Option<String> {
     Some(address.trim_end_matches("/v1").to_owned())
 }
 
+/// The address in the server's line `gRPC API …, and where REST is`.
+fn grpc_address_in(line: &str) -> Option<String> {
+    let (address, _) = line.split_once("gRPC API")?.1.split_once(',')?;
+    Some(address.trim().to_owned())
+}
+
 /// The word of the line that begins like this, as far as an address or a key goes.
 fn word_from(line: &str, beginning: &str) -> Option<String> {
     let rest = &line[line.find(beginning)?..];
@@ -242,6 +254,8 @@ mod tests {
         }
         let banner = "  REST API   http://127.0.0.1:8080/v1";
         assert_eq!(rest_address_in(banner).as_deref(), Some("http://127.0.0.1:8080"));
+        let banner = "  gRPC API   127.0.0.1:50051, and where REST is";
+        assert_eq!(grpc_address_in(banner).as_deref(), Some("127.0.0.1:50051"));
         assert_eq!(rest_address_in("  curl http://127.0.0.1:8080/v1/queues"), None);
     }
 }

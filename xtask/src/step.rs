@@ -67,7 +67,7 @@ pub(crate) const STEPS: &[Step] = &[
     },
     Step {
         name: "examples",
-        purpose: "the receivers in examples/ verify what the real server delivers",
+        purpose: "the receivers in examples/ verify what the producers there enqueue and the real server delivers",
         needs: &[Tool::Postgres, Tool::Python, Tool::Node, Tool::Curl],
         run: examples::check,
     },

@@ -1,0 +1,130 @@
+//! The producers in `examples/producers`: each makes a queue with one endpoint, enqueues tasks, and prints the id of each on a line of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use super::SECRET;
+use crate::checkout::{Checkout, output, run};
+
+/// Where the contract of the gRPC API lies, and the files that the Python stubs are made of.
+const CONTRACT: &str = "proto";
+const CONTRACT_FILES: &str = "proto/posthaste/v1";
+
+/// The server that the producers talk to.
+pub(super) struct Server {
+    pub(super) rest: String,
+    pub(super) grpc: String,
+    pub(super) key: String,
+}
+
+/// The producers, ready to run.
+pub(super) struct Producers {
+    python: PathBuf,
+    stubs: PathBuf,
+}
+
+impl Producers {
+    /// Installs what they need into the environment of the Python receiver, and makes the stubs.
+    pub(super) fn prepare(checkout: &Checkout, folder: &Path) -> Result<Self> {
+        let bin = folder.join("python/bin");
+        let mut pip = checkout.command(bin.join("pip"));
+        pip.args([
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--requirement",
+        ]);
+        run(pip.arg("examples/producers/python-grpc/requirements.txt"))?;
+
+        let (python, stubs) = (bin.join("python"), folder.join("python-grpc"));
+        fs::create_dir_all(&stubs)?;
+        let mut compiler = checkout.command(&python);
+        compiler.args(["-m", "grpc_tools.protoc", "--proto_path", CONTRACT]);
+        for kind in ["--python_out", "--grpc_python_out"] {
+            compiler.arg(kind).arg(&stubs);
+        }
+        for entry in fs::read_dir(checkout.root.join(CONTRACT_FILES))? {
+            let name = entry?.file_name();
+            compiler.arg(Path::new(CONTRACT_FILES).join(name));
+        }
+        run(&mut compiler)?;
+        Ok(Self { python, stubs })
+    }
+
+    /// Lets each of them enqueue for this receiver: the ids of their tasks.
+    pub(super) fn enqueue(
+        &self,
+        checkout: &Checkout,
+        server: &Server,
+        receiver: &str,
+        name: &str,
+    ) -> Result<Vec<String>> {
+        let curl = checkout.command("examples/producers/curl.sh");
+        let mut python = checkout.command(&self.python);
+        python.arg("examples/producers/python-grpc/producer.py");
+        python.env("PYTHONPATH", &self.stubs);
+        let mut ids = Vec::new();
+        for (producer, command, least) in [("curl", curl, 1), ("python-grpc", python, 6)] {
+            let queue = format!("orders-{name}-{producer}");
+            let printed = produce(command, server, receiver, &queue)
+                .with_context(|| format!("producer `{producer}`"))?;
+            let made = ids_in(&printed);
+            ensure!(
+                made.len() == least,
+                "producer `{producer}` printed {} ids: {printed}",
+                made.len()
+            );
+            ids.extend(made);
+        }
+        Ok(ids)
+    }
+}
+
+fn produce(mut command: Command, server: &Server, receiver: &str, queue: &str) -> Result<String> {
+    command
+        .env("POSTHASTE_URL", &server.rest)
+        .env("POSTHASTE_GRPC", &server.grpc)
+        .env("POSTHASTE_KEY", &server.key)
+        .env("RECEIVER_URL", receiver)
+        .env("WEBHOOK_SECRET", SECRET)
+        .env("QUEUE", queue);
+    output(&mut command)
+}
+
+/// The lines that are an id and nothing else.
+fn ids_in(printed: &str) -> Vec<String> {
+    let is_id = |line: &&str| {
+        line.len() == 36
+            && line.bytes().enumerate().all(|(at, byte)| {
+                if [8, 13, 18, 23].contains(&at) {
+                    byte == b'-'
+                } else {
+                    byte.is_ascii_hexdigit()
+                }
+            })
+    };
+    printed
+        .lines()
+        .map(str::trim)
+        .filter(is_id)
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_line_of_its_own() {
+        let id = "0190163d-8694-739b-aea5-966c26f8ad91";
+        let printed = format!(
+            "{{\"id\":\"{id}\"}}\n{id}\n  {id} \n{id}x\n{}\n",
+            id.replace('-', "_")
+        );
+        assert_eq!(ids_in(&printed), [id, id]);
+    }
+}
