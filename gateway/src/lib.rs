@@ -18,6 +18,8 @@ mod body;
 mod bucket;
 mod caller;
 mod config;
+#[doc(hidden)]
+pub mod fuzz;
 mod grpc;
 mod json;
 mod openapi;

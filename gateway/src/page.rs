@@ -154,6 +154,12 @@ impl List<'_> {
         URL_SAFE_NO_PAD.encode([&code[..CODE], &position].concat())
     }
 
+    /// The position in a token, if it was made for this list: what [`crate::fuzz`] drives.
+    pub(crate) fn reads<C: DeserializeOwned>(key: &[u8; 32], list: &str, token: &str) -> Option<C> {
+        let scope = list.to_owned();
+        List { key, scope, limit: 1 }.read(token)
+    }
+
     fn read<C: DeserializeOwned>(&self, token: &str) -> Option<C> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (code, position) = bytes.split_at_checked(CODE)?;

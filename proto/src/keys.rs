@@ -72,7 +72,7 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, min_length = 1, max_length = 100))]
     pub name: Option<String>,
     /// The new scopes.
     #[serde(
@@ -80,7 +80,7 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, min_items = 1))]
     pub scopes: Option<Vec<Scope>>,
     /// The new queue patterns.
     #[serde(
@@ -88,7 +88,7 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false, min_items = 1, max_items = 100))]
     pub queues: Option<Vec<String>>,
     /// The new rate; `null`: unlimited.
     #[serde(

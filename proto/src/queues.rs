@@ -21,6 +21,7 @@ pub struct NewQueue {
     pub settings: DeliverySettings,
     /// How many deliveries that have not ended it may hold: beyond it enqueues are refused with 429. No limit if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub max_depth: Option<u64>,
 }
 
@@ -51,6 +52,7 @@ pub struct QueueUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<u64>, minimum = 1))]
     pub max_depth: Option<Option<u64>>,
 }
 

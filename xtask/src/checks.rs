@@ -10,10 +10,16 @@ use crate::tools;
 /// Where the tests look for a server: each makes a database of its own there.
 pub(crate) const TEST_DATABASE_VARIABLE: &str = "POSTHASTE_TEST_DATABASE_URL";
 
-/// `cargo fmt --check`, of the workspace and of the receiver that lies outside it.
+/// The manifest of the fuzz targets, a package outside the workspace.
+const FUZZ: &str = "fuzz/Cargo.toml";
+
+/// `cargo fmt --check`, of the workspace and of what lies outside it.
 pub(crate) fn fmt(checkout: &Checkout) -> Result<()> {
     run(&mut checkout.cargo(["fmt", "--all", "--check"]))?;
-    run(&mut checkout.cargo(["fmt", "--check", "--manifest-path", RUST_RECEIVER]))
+    for manifest in [RUST_RECEIVER, FUZZ] {
+        run(&mut checkout.cargo(["fmt", "--check", "--manifest-path", manifest]))?;
+    }
+    Ok(())
 }
 
 /// `cargo clippy`, every warning an error; of the receiver outside the workspace, too.

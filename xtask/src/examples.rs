@@ -4,7 +4,6 @@
 mod producers;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,9 +11,10 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::checkout::{Checkout, output, run};
+use crate::node::{Node, word_from};
 use crate::service::Service;
 
-use producers::{Producers, Server};
+use producers::Producers;
 
 /// The manifest of the receiver in Rust, a package outside the workspace.
 pub(crate) const RUST_RECEIVER: &str = "examples/receivers/rust/Cargo.toml";
@@ -33,35 +33,14 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
     ];
     let producers = Producers::prepare(checkout, &folder)?;
 
-    run(&mut checkout.cargo(["build", "--locked", "--bin", "posthaste"]))?;
-    let data = DataFolder::make()?;
-    let mut serve = checkout.command(checkout.target.join("debug/posthaste"));
-    serve
-        .arg("serve")
-        // Away from a `posthaste.toml` that the developer may have here.
-        .current_dir(&data.0)
-        .env("POSTHASTE_DATA_DIR", &data.0)
-        .env("POSTHASTE_GATEWAY_LISTEN", "127.0.0.1:0");
-    let mut server = Service::start("posthaste", &mut serve, &folder.join("server.log"))?;
-    let node = Server {
-        rest: server.line("its address", rest_address_in)?,
-        grpc: server.line("its address for gRPC", grpc_address_in)?,
-        key: server.line("its first key", |line| word_from(line, "ph_"))?,
-    };
-
+    let node = Node::start(checkout, &folder, &[])?;
     for (name, mut command) in receivers {
         command.env("PORT", "0").env("WEBHOOK_SECRET", SECRET);
         let receiver = Service::start(name, &mut command, &folder.join(format!("{name}.log")))?;
         deliver(checkout, receiver, name, &producers, &node).with_context(|| format!("receiver `{name}`"))?;
     }
 
-    let status = server.terminate()?;
-    ensure!(
-        status.success(),
-        "posthaste ended with {status} after SIGTERM; see {}/server.log",
-        folder.display()
-    );
-    Ok(())
+    node.stop()
 }
 
 /// Tasks through each producer, the server and this receiver; then a forgery straight to the receiver.
@@ -70,7 +49,7 @@ fn deliver(
     mut receiver: Service,
     name: &str,
     producers: &Producers,
-    node: &Server,
+    node: &Node,
 ) -> Result<()> {
     let address = receiver.line("its address", address_in)?;
     let ids = producers.enqueue(checkout, node, &address, name)?;
@@ -177,85 +156,13 @@ pub(crate) fn rust_target(checkout: &Checkout) -> PathBuf {
     checkout.target.join("examples/rust")
 }
 
-/// A data folder for a server that starts for the first time; removed with this value.
-struct DataFolder(PathBuf);
-
-impl DataFolder {
-    /// Outside the checkout, for a server that runs as root hands its PostgreSQL to another user, who may not be let in there.
-    fn make() -> Result<Self> {
-        let printed =
-            output(Command::new("mktemp").args(["--directory", "--tmpdir", "posthaste-examples-XXXXXX"]))?;
-        let folder = Self(printed.into());
-        // That other user must be able to pass through it.
-        fs::set_permissions(&folder.0, fs::Permissions::from_mode(0o711))?;
-        Ok(folder)
-    }
-}
-
-impl Drop for DataFolder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// The address in a line that says "listening on http://…".
 fn address_in(line: &str) -> Option<String> {
     word_from(line.split_once("listening on")?.1, "http://")
-}
-
-/// The address in the server's line `REST API http://…/v1`.
-fn rest_address_in(line: &str) -> Option<String> {
-    let address = word_from(line.split_once("REST API")?.1, "http://")?;
-    Some(address.trim_end_matches("/v1").to_owned())
-}
-
-/// The address in the server's line `gRPC API …, and where REST is`.
-fn grpc_address_in(line: &str) -> Option<String> {
-    let (address, _) = line.split_once("gRPC API")?.1.split_once(',')?;
-    Some(address.trim().to_owned())
-}
-
-/// The word of the line that begins like this, as far as an address or a key goes.
-fn word_from(line: &str, beginning: &str) -> Option<String> {
-    let rest = &line[line.find(beginning)?..];
-    let inside = |c: char| c.is_ascii_alphanumeric() || "_-.:/[]".contains(c);
-    let word = rest.split(|c| !inside(c)).next()?.trim_end_matches(['.', '/']);
-    (word.len() > beginning.len()).then(|| word.to_owned())
 }
 
 /// The line as JSON, when it is a receiver's line about this id.
 fn line_about(line: &str, id: &str) -> Option<Value> {
     let line: Value = serde_json::from_str(line).ok()?;
     (line["id"] == id).then_some(line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_and_keys_are_cut_out_of_a_sentence() {
-        for (line, beginning, word) in [
-            (
-                "  listening on http://127.0.0.1:8080, console too",
-                "http://",
-                Some("http://127.0.0.1:8080"),
-            ),
-            (
-                "REST http://[::1]:8080/ (HTTP/2 too)",
-                "http://",
-                Some("http://[::1]:8080"),
-            ),
-            ("key: ph_ab-C_9. Keep it.", "ph_", Some("ph_ab-C_9")),
-            ("keys begin with ph_", "ph_", None),
-            ("nothing here", "http://", None),
-        ] {
-            assert_eq!(word_from(line, beginning).as_deref(), word, "{line}");
-        }
-        let banner = "  REST API   http://127.0.0.1:8080/v1";
-        assert_eq!(rest_address_in(banner).as_deref(), Some("http://127.0.0.1:8080"));
-        let banner = "  gRPC API   127.0.0.1:50051, and where REST is";
-        assert_eq!(grpc_address_in(banner).as_deref(), Some("127.0.0.1:50051"));
-        assert_eq!(rest_address_in("  curl http://127.0.0.1:8080/v1/queues"), None);
-    }
 }

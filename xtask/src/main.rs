@@ -8,6 +8,7 @@ mod checkout;
 mod checks;
 mod contract;
 mod examples;
+mod node;
 mod offline_queries;
 mod openapi;
 mod postgres;

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::checkout::Checkout;
 use crate::tools::{self, Tool};
-use crate::{checks, contract, examples, offline_queries};
+use crate::{checks, contract, examples, offline_queries, openapi};
 
 /// One named check.
 pub(crate) struct Step {
@@ -64,6 +64,12 @@ pub(crate) const STEPS: &[Step] = &[
         purpose: "unit and integration tests, on a PostgreSQL of their own",
         needs: &[Tool::Postgres],
         run: checks::test,
+    },
+    Step {
+        name: "openapi",
+        purpose: "the real server answers everything as its OpenAPI document says, whatever it is asked",
+        needs: &[Tool::Postgres, Tool::Python, Tool::Curl],
+        run: openapi::check,
     },
     Step {
         name: "examples",

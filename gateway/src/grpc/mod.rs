@@ -40,6 +40,7 @@ use proto::grpc::v1::{
 use tonic::{Status, codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
 
+pub(crate) use self::wire::tasks::read as read_task;
 use crate::{
     acting::Acting,
     caller::Caller,

@@ -80,7 +80,7 @@ fn kinds(operation: &Operation) -> Vec<Kind> {
     }
     if let Some(RefOr::T(body)) = &operation.request_body {
         kinds.extend([Kind::BodyTimeout, Kind::TooLarge]);
-        if !body.content.contains_key("*/*") {
+        if !body.content.contains_key("application/octet-stream") {
             kinds.push(Kind::UnsupportedMediaType);
         }
     }

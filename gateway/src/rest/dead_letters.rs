@@ -32,7 +32,10 @@ pub(super) fn actions() -> OpenApiRouter<Gateway> {
 #[utoipa::path(
     get, path = "/v1/dead-letters", tag = "Dead letters", operation_id = "list_dead_letters",
     params(DeadLetterFilter, Paging),
-    responses((status = 200, description = "A page of those that the filter means.", body = Page<DeadLetter>)),
+    responses(
+        (status = 200, description = "A page of those that the filter means.", body = Page<DeadLetter>),
+        (status = 404, description = "The filter names a queue that is not there."),
+    ),
     security(("key" = ["read"])),
 )]
 async fn list(acting: Acting, uri: Uri) -> Result<Answer<Page<DeadLetter>>, Refusal> {
@@ -84,7 +87,10 @@ async fn replay(acting: Acting, Id(id): Id) -> Result<Answer<Replayed>, Refusal>
 #[utoipa::path(
     post, path = "/v1/dead-letters/replay", tag = "Dead letters", operation_id = "replay_dead_letters",
     request_body = DeadLetterFilter,
-    responses((status = 200, description = "How many were replayed.", body = Count)),
+    responses(
+        (status = 200, description = "How many were replayed.", body = Count),
+        (status = 404, description = "The filter names a queue that is not there."),
+    ),
     security(("key" = ["replay"])),
 )]
 async fn replay_all(
@@ -100,7 +106,10 @@ async fn replay_all(
 #[utoipa::path(
     post, path = "/v1/dead-letters/purge", tag = "Dead letters", operation_id = "purge_dead_letters",
     request_body = DeadLetterFilter,
-    responses((status = 200, description = "How many were thrown away.", body = Count)),
+    responses(
+        (status = 200, description = "How many were thrown away.", body = Count),
+        (status = 404, description = "The filter names a queue that is not there."),
+    ),
     security(("key" = ["manage"])),
 )]
 async fn purge(acting: Acting, Object(filter): Object<DeadLetterFilter>) -> Result<Answer<Count>, Refusal> {

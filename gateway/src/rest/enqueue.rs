@@ -22,10 +22,10 @@ use crate::{
     time,
 };
 
-mod idempotency;
-mod items;
-mod raw;
-mod read;
+pub(crate) mod idempotency;
+pub(crate) mod items;
+pub(crate) mod raw;
+pub(crate) mod read;
 
 /// Batches above this are parsed beside the threads that serve: 64 KiB take less than a millisecond.
 const PARSED_HERE: usize = 64 << 10;
@@ -73,7 +73,7 @@ async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Re
     ("posthaste-expires-at" = Option<DateTime<Utc>>, Header, description = "When sending it makes no more sense."),
     ("posthaste-retry" = Option<String>, Header, description = "A retry policy as a JSON object."),
     ),
-    request_body(content_type = "*/*", description = "Any bytes of any media type; `application/octet-stream` if none is named.", example = json!("any bytes")),
+    request_body(content_type = "application/octet-stream", description = "Any bytes of any media type; `application/octet-stream` if none is named.", example = json!("any bytes")),
     responses(
     (status = 202, description = "It is committed.", body = Enqueued, headers(
     ("location" = String, description = "Where the task is."),

@@ -27,7 +27,7 @@ mod contract;
 mod dead_letters;
 mod docs;
 mod endpoints;
-mod enqueue;
+pub(crate) mod enqueue;
 mod events;
 mod health;
 mod keys;

@@ -9,3 +9,5 @@ mod examples;
 )]
 mod kit;
 mod spec;
+mod tenant;
+mod tenants;

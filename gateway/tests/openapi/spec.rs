@@ -9,6 +9,10 @@ use serde_json::Value;
 pub(crate) static DOCUMENT: LazyLock<Value> =
     LazyLock::new(|| serde_json::from_str(&gateway::document(&gateway::Config::default())).unwrap());
 
+/// It answers only who brings a whole connection along, as `tests/events` does; there it is held to scopes and queues like the stream of
+/// events, whose verb it calls.
+pub(crate) const WEB_SOCKET: &str = "/v1/events/ws";
+
 /// One method of one path.
 #[derive(Debug, Clone)]
 pub(crate) struct Operation {

@@ -5,7 +5,7 @@ use std::{fmt::Display, sync::Arc, time::Duration};
 use axum::{
     Router,
     body::Body,
-    http::{HeaderMap, Method, Request, StatusCode, header},
+    http::{HeaderMap, Method, Request, Response, StatusCode, header},
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -249,15 +249,14 @@ impl Asking<'_> {
         self
     }
 
+    /// The head of the answer; its body comes as it is read.
+    pub(crate) async fn begin(self) -> Response<Body> {
+        self.router.clone().oneshot(self.request).await.unwrap()
+    }
+
     pub(crate) async fn send(self) -> Answer {
         let asked = format!("{} {}", self.request.method(), self.request.uri());
-        let (parts, body) = self
-            .router
-            .clone()
-            .oneshot(self.request)
-            .await
-            .unwrap()
-            .into_parts();
+        let (parts, body) = self.begin().await.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         Answer {
             asked,

@@ -8,17 +8,11 @@ use anyhow::{Context, Result, ensure};
 
 use super::SECRET;
 use crate::checkout::{Checkout, output, run};
+use crate::node::Node;
 
 /// Where the contract of the gRPC API lies, and the files that the Python stubs are made of.
 const CONTRACT: &str = "proto";
 const CONTRACT_FILES: &str = "proto/posthaste/v1";
-
-/// The server that the producers talk to.
-pub(super) struct Server {
-    pub(super) rest: String,
-    pub(super) grpc: String,
-    pub(super) key: String,
-}
 
 /// The producers, ready to run.
 pub(super) struct Producers {
@@ -58,7 +52,7 @@ impl Producers {
     pub(super) fn enqueue(
         &self,
         checkout: &Checkout,
-        server: &Server,
+        server: &Node,
         receiver: &str,
         name: &str,
     ) -> Result<Vec<String>> {
@@ -83,7 +77,7 @@ impl Producers {
     }
 }
 
-fn produce(mut command: Command, server: &Server, receiver: &str, queue: &str) -> Result<String> {
+fn produce(mut command: Command, server: &Node, receiver: &str, queue: &str) -> Result<String> {
     command
         .env("POSTHASTE_URL", &server.rest)
         .env("POSTHASTE_GRPC", &server.grpc)

@@ -12,7 +12,7 @@ use crate::{body::is_shared, problem::Refusal};
 const DEFAULT_TYPE: &str = "application/json";
 
 /// A task to be enqueued, out of a request of `request` bytes.
-pub(in crate::grpc) fn read(given: v1::NewTask, request: usize) -> Result<NewTask, Refusal> {
+pub(crate) fn read(given: v1::NewTask, request: usize) -> Result<NewTask, Refusal> {
     let mut form = Form::default();
     let payload = given.payload.unwrap_or_else(|| {
         form.0.add("payload", "is missing: give it, though it be empty");

@@ -8,7 +8,7 @@ use crate::problem::Refusal;
 pub(super) const HEADER: &str = "idempotency-key";
 
 /// The key in the header: a string of RFC 9651 in quotes, or the bare text that most clients send.
-pub(super) fn from_header(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+pub(crate) fn from_header(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
     let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else {
         return Ok(None);

@@ -12,7 +12,7 @@ use super::too_many;
 use crate::problem::Refusal;
 
 /// The items of a JSON array.
-pub(super) fn of_array(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Refusal> {
+pub(crate) fn of_array(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Refusal> {
     if body.trim_ascii().is_empty() {
         return Err(Refusal::invalid(
             "body",
@@ -40,7 +40,7 @@ pub(super) fn of_array(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Refusal> 
 }
 
 /// The items of a text with one a line; empty lines are passed over.
-pub(super) fn of_lines(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Refusal> {
+pub(crate) fn of_lines(body: &[u8], most: usize) -> Result<Vec<&[u8]>, Refusal> {
     let mut items = Vec::new();
     for line in body
         .split(|byte| *byte == b'\n')

@@ -20,7 +20,7 @@ const KNOWN: &str = "posthaste-type, posthaste-priority, posthaste-delay, postha
 const TIME: &str = "a time such as 2026-01-31T12:00:00Z";
 
 /// The task that the headers mean, its payload and idempotency key left out.
-pub(super) fn raw_task(headers: &HeaderMap) -> Result<NewTask, Refusal> {
+pub(crate) fn raw_task(headers: &HeaderMap) -> Result<NewTask, Refusal> {
     let mut problems = Problems::default();
     let content_type = text(
         header::CONTENT_TYPE.as_str(),
@@ -98,7 +98,7 @@ fn note<T>(problems: &mut Problems, name: &str, read: Result<T, impl ToString>) 
 }
 
 /// The header in which a field of a task stands.
-pub(super) fn header_of(field: &str) -> String {
+pub(crate) fn header_of(field: &str) -> String {
     let (whole, rest) = field.split_at(field.find(['.', '[']).unwrap_or(field.len()));
     match whole {
         "payload" => "body".to_owned(),

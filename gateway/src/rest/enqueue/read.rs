@@ -19,7 +19,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The task that `given`, read from `body`, means. Its payload is the very bytes that stand there.
-pub(super) fn task_of(given: NewTaskWith<&RawValue>, body: &Bytes) -> Result<NewTask, Refusal> {
+pub(crate) fn task_of(given: NewTaskWith<&RawValue>, body: &Bytes) -> Result<NewTask, Refusal> {
     let (payload, default_type) = match (given.payload, given.payload_base64) {
         (Some(json), None) => (own(json.get().as_bytes(), body), "application/json"),
         (None, Some(base64)) => {

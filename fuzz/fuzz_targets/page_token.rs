@@ -1,0 +1,6 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let refused = gateway::fuzz::page_token(bytes);
+    assert!(refused.is_none_or(|status| (400..500).contains(&status)));
+});
