@@ -72,7 +72,10 @@ pub struct KeyUpdate {
         skip_serializing_if = "Option::is_none",
         deserialize_with = "present"
     )]
-    #[cfg_attr(feature = "openapi", schema(nullable = false, min_length = 1, max_length = 100))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(nullable = false, min_length = 1, max_length = 100)
+    )]
     pub name: Option<String>,
     /// The new scopes.
     #[serde(
