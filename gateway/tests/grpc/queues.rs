@@ -7,14 +7,14 @@ use tonic::Code;
 
 use crate::kit::{Server, reason, task};
 
-fn mask(paths: &[&str]) -> Option<FieldMask> {
-    Some(FieldMask {
+fn mask(paths: &[&str]) -> FieldMask {
+    FieldMask {
         paths: paths.iter().map(ToString::to_string).collect(),
-    })
+    }
 }
 
-fn seconds(seconds: i64) -> Option<Duration> {
-    Some(Duration { seconds, nanos: 0 })
+fn seconds(seconds: i64) -> Duration {
+    Duration { seconds, nanos: 0 }
 }
 
 #[tokio::test]
@@ -26,7 +26,7 @@ async fn a_queue_is_made_changed_and_deleted() {
             name: "orders".into(),
             description: "of the shop".into(),
             settings: Some(v1::DeliverySettings {
-                timeout: seconds(10),
+                timeout: Some(seconds(10)),
                 max_in_flight: Some(7),
                 ..v1::DeliverySettings::default()
             }),
@@ -64,12 +64,20 @@ async fn a_queue_is_made_changed_and_deleted() {
         .unwrap();
     let changed = changed.into_inner().queue.unwrap();
     let settings = changed.settings.unwrap();
-    assert_eq!((settings.timeout, settings.max_in_flight), (seconds(10), Some(7)));
+    assert_eq!(
+        (settings.timeout, settings.max_in_flight),
+        (Some(seconds(10)), Some(7))
+    );
     assert_eq!(
         (settings.retry, changed.max_depth, &*changed.description),
         (Some(retry), Some(1_000), "of the shop")
     );
-    let named = mask(&["settings.timeout", "settings.retry", "max_depth", "description"]);
+    let named = Some(mask(&[
+        "settings.timeout",
+        "settings.retry",
+        "max_depth",
+        "description",
+    ]));
     let given = v1::DeliverySettings {
         max_in_flight: Some(1),
         ..v1::DeliverySettings::default()
@@ -137,7 +145,7 @@ async fn queues_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_made_changed_switched_and_deleted() {
+async fn an_endpoint_is_made_and_changed() {
     let server = Server::new().await;
     server.make_queue("q").await;
     let made = server.make_endpoint("q", &["invoice.*"]).await;
@@ -171,7 +179,7 @@ async fn an_endpoint_is_made_changed_switched_and_deleted() {
         ("https://example.org/", 1, 1)
     );
     assert_eq!(changed.secret, None);
-    let update_mask = mask(&["filter", "headers"]);
+    let update_mask = Some(mask(&["filter", "headers"]));
     let update = v1::UpdateEndpointRequest {
         id: id(),
         update_mask,
@@ -185,6 +193,15 @@ async fn an_endpoint_is_made_changed_switched_and_deleted() {
         .endpoint
         .unwrap();
     assert!(changed.filter.is_empty() && changed.headers.is_empty());
+}
+
+#[tokio::test]
+async fn an_endpoint_is_paused_disabled_emptied_and_deleted() {
+    let server = Server::new().await;
+    server.make_queue("q").await;
+    let made = server.make_endpoint("q", &[]).await;
+    let mut endpoints = server.endpoints().await;
+    let id = || made.id.clone();
 
     let paused = endpoints
         .pause_endpoint(v1::PauseEndpointRequest { id: id() })
@@ -268,7 +285,7 @@ async fn secrets_are_added_and_revealed() {
     let mut endpoints = server.endpoints().await;
     let request = v1::AddSecretRequest {
         id: endpoint.id.clone(),
-        overlap: seconds(60),
+        overlap: Some(seconds(60)),
         ..v1::AddSecretRequest::default()
     };
     let added = endpoints

@@ -66,7 +66,7 @@ async fn each_task_is_acknowledged_in_order_once_it_is_committed() {
         assert_eq!(answer.correlation, at);
         match (at % 10, answer.result.unwrap()) {
             (0, Is::Rejected(rejection)) => {
-                assert_eq!((rejection.code, &*rejection.reason), (5, "NOT_FOUND"))
+                assert_eq!((rejection.code, &*rejection.reason), (5, "NOT_FOUND"));
             }
             (1, Is::Rejected(rejection)) => assert_eq!(rejection.field_violations[0].field, "type"),
             (2, Is::Rejected(rejection)) => assert_eq!(rejection.field_violations[0].field, "task"),
