@@ -45,7 +45,7 @@ pub struct Config {
     pub heartbeat: Duration,
     /// Bytes of a request's head. A task's fields may come in headers, 4 KiB of its own headers among them.
     pub head_max_bytes: usize,
-    /// Connections at once; further ones wait to be accepted. Each takes a descriptor and some 10 KiB.
+    /// Connections at once on each port; further ones wait to be accepted. Each takes a descriptor and some 10 KiB.
     pub connections_max: usize,
     /// Requests at once on one HTTP/2 connection.
     pub streams_max: u32,

@@ -91,7 +91,7 @@ pub(super) async fn keep(State(gateway): State<Gateway>, request: Request, next:
             tracing::error!("a call's handler panicked");
             Status::from(Refusal::internal()).into_http()
         }
-        (Err(_), time) => deadline::exceeded(time.unwrap_or_default()).into_http(),
+        (Err(_), time) => status::exceeded(time.unwrap_or_default()).into_http(),
     }
 }
 
@@ -121,6 +121,11 @@ pub(super) async fn require_caller(
     let peer = Peer::of(request.extensions());
     match auth::authenticate(&gateway, request.headers(), peer).await {
         Ok(caller) => {
+            // After the question who asks: strangers take nobody's place.
+            let _place = match gateway.place() {
+                Ok(place) => place,
+                Err(refusal) => return Status::from(refusal).into_http(),
+            };
             request.extensions_mut().insert(caller);
             next.run(request).await
         }

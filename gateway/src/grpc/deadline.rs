@@ -6,13 +6,15 @@ use std::{
     time::Duration,
 };
 
-use axum::body::{Body, HttpBody};
-use axum::http::{HeaderMap, HeaderValue};
+use axum::{
+    body::{Body, HttpBody},
+    http::{HeaderMap, HeaderValue},
+};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::Sleep;
-use tonic::Status;
 
+use super::status;
 use crate::problem::Refusal;
 
 const HEADER: &str = "grpc-timeout";
@@ -47,14 +49,6 @@ fn read(value: &HeaderValue) -> Result<Duration, Refusal> {
         "n" => Ok(Duration::from_nanos(count)),
         _ => Err(wrong()),
     }
-}
-
-/// What a caller is told whose time was over. Whoever waited for a commit cannot know whether it came about.
-pub(super) fn exceeded(after: Duration) -> Status {
-    Status::deadline_exceeded(format!(
-        "It took longer than {} s. Whether the call took effect is not known.",
-        after.as_secs_f32()
-    ))
 }
 
 /// The body of an answer that ends with the caller's time, whatever it still had to say.
@@ -93,7 +87,7 @@ impl HttpBody for Until {
             self.body = Body::empty();
             let mut trailers = HeaderMap::new();
             // A status of ours is made of visible characters.
-            let _ = exceeded(self.time).add_header(&mut trailers);
+            let _ = status::exceeded(self.time).add_header(&mut trailers);
             return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
         }
         Pin::new(&mut self.body).poll_frame(cx)

@@ -59,6 +59,10 @@ macro_rules! served {
 }
 
 /// Adds a service under its name.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "these are described by their .proto files, not by the OpenAPI document"
+)]
 fn serve<S>(router: Router, service: S) -> Router
 where
     S: NamedService + Service<Request, Error = Infallible> + Clone + Send + Sync + 'static,

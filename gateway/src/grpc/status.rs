@@ -1,6 +1,6 @@
 //! A refusal as gRPC tells it: a code, a sentence, and details of the types that clients know (google.rpc).
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use prost::Message;
 use proto::grpc::v1;
@@ -66,6 +66,15 @@ fn details(kind: Kind) -> ErrorDetails {
     let name = format!("/problems/{}", kind.describe().1);
     details.set_error_info(reason(kind), DOMAIN, HashMap::from([("type".to_owned(), name)]));
     details
+}
+
+/// What a caller is told whose time was over. Whoever waited for a commit cannot know whether it came about.
+pub(super) fn exceeded(after: Duration) -> Status {
+    let detail = format!(
+        "It took longer than {} s. Whether the call took effect is not known.",
+        after.as_secs_f32()
+    );
+    Status::with_error_details(Code::DeadlineExceeded, detail, details(Kind::Unavailable))
 }
 
 /// What of a batch or a stream was refused, in a message of its own.

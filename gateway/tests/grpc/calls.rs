@@ -12,6 +12,9 @@ use crate::{
     raw::{ask, framed, message, request},
 };
 
+/// Between looks at what is not so yet.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
 #[tokio::test]
 async fn every_method_wants_a_key() {
     let server = Server::new().await;
@@ -65,6 +68,7 @@ async fn a_call_ends_with_the_callers_time() {
         .await
         .call();
     assert_eq!(answer.code(), Code::DeadlineExceeded, "{answer:?}");
+    assert_eq!(reason(&answer), "UNAVAILABLE");
     assert!(answer.message().contains("0.3 s"), "{answer:?}");
     locked.release().await;
     let answer = server.call(path, &[("grpc-timeout", "30S")], body).await.call();
@@ -87,6 +91,37 @@ async fn a_call_without_a_deadline_ends_with_the_servers() {
         .call();
     assert_eq!(answer.code(), Code::DeadlineExceeded, "{answer:?}");
     locked.release().await;
+}
+
+#[tokio::test]
+async fn a_call_beyond_the_most_at_once_is_refused() {
+    let config = gateway::Config {
+        requests_max: 1,
+        ..gateway::Config::default()
+    };
+    let server = Server::with(config, None).await;
+    server.make_queue("q").await;
+    let locked = server.database.lock("tasks").await;
+    let mut first = server.tasks().await;
+    let waiting = tokio::spawn(async move { first.enqueue(enqueue("q", task("a"))).await });
+    let mut tasks = server.tasks().await;
+    let refused = loop {
+        // Until the first has its place.
+        match tasks
+            .get_task(v1::GetTaskRequest { id: "7".into() })
+            .await
+            .unwrap_err()
+        {
+            early if early.code() == Code::InvalidArgument => tokio::time::sleep(PAUSE).await,
+            refused => break refused,
+        }
+    };
+    assert_eq!(
+        (refused.code(), &*reason(&refused)),
+        (Code::Unavailable, "UNAVAILABLE")
+    );
+    locked.release().await;
+    assert!(waiting.await.unwrap().is_ok());
 }
 
 #[tokio::test]
