@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use http::Method;
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
@@ -20,9 +21,17 @@ use crate::harness::{Home, eventually};
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
 /// A port that is free just now.
+/// A port that nobody has, below those that the system gives away by itself: another test would be given one of these meanwhile.
 async fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
-    listener.local_addr().expect("a bound port")
+    static ASKED: AtomicU16 = AtomicU16::new(0);
+    let process = u16::try_from(std::process::id() % 10_000).unwrap_or(0);
+    let begin = 20_000 + process + 100 * ASKED.fetch_add(1, Ordering::Relaxed);
+    for port in begin..32_000 {
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)).await {
+            return listener.local_addr().expect("a bound port");
+        }
+    }
+    panic!("no free port from {begin} on");
 }
 
 #[tokio::test]
