@@ -3,6 +3,11 @@
 //! It knows every delivery that is in memory, be it ready, in flight, or waiting for its result to be committed: what is read from the
 //! database and already known is passed over, and so nothing is claimed there.
 
+pub(crate) mod breaker;
+pub(crate) mod bucket;
+pub(crate) mod concurrency;
+mod signs;
+
 use std::{
     collections::{HashSet, VecDeque},
     time::Duration,
@@ -12,10 +17,18 @@ use chrono::{DateTime, Utc};
 use queue::{
     Delivery, Purpose,
     delivery::weight,
+    endpoint::Endpoint,
     id::DeliveryId,
+    limits,
     load::{Cursor, Due, PRIORITIES, TEST_PRIORITY},
 };
 
+pub(crate) use self::{breaker::Change, signs::Signs};
+use self::{
+    breaker::{Breaker, Gate},
+    bucket::Bucket,
+    concurrency::Concurrency,
+};
 use crate::config::PAGE;
 
 /// How much waiting a step of priority is worth. So the lowest priority waits at most 9 times as long more than the highest.
@@ -30,6 +43,30 @@ pub(crate) struct Limits {
     pub(crate) bytes: usize,
 }
 
+/// What of its endpoint's settings and state a lane goes by.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Terms {
+    pub(crate) max_in_flight: u32,
+    pub(crate) adaptive_concurrency: bool,
+    pub(crate) rate: Option<limits::Rate>,
+    pub(crate) breaker: Option<limits::Breaker>,
+    /// Neither paused nor disabled.
+    pub(crate) open: bool,
+}
+
+impl Terms {
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
+        let settings = &endpoint.settings;
+        Self {
+            max_in_flight: settings.max_in_flight,
+            adaptive_concurrency: settings.adaptive_concurrency,
+            rate: settings.rate,
+            breaker: settings.breaker,
+            open: endpoint.is_open(),
+        }
+    }
+}
+
 /// The state of one lane.
 #[derive(Debug)]
 pub(crate) struct Lane {
@@ -38,7 +75,9 @@ pub(crate) struct Lane {
     ready_bytes: usize,
     known: HashSet<DeliveryId>,
     in_flight: u32,
-    max_in_flight: u32,
+    concurrency: Concurrency,
+    bucket: Option<Bucket>,
+    breaker: Breaker,
     open: bool,
     hold_until: Option<DateTime<Utc>>,
     backlog: Backlog,
@@ -61,12 +100,48 @@ enum Backlog {
 /// What a lane says when asked for a delivery to push.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Take {
-    /// This one. It counts as in flight.
-    Push(Delivery),
+    /// This one. It counts as in flight, until [`Lane::landed`] is given the flight back.
+    Push(Delivery, Flight),
     /// None before then.
     NotBefore(DateTime<Utc>),
     /// None, until something happens.
     Nothing,
+}
+
+/// A delivery that is in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Flight {
+    /// The breaker's; tests have none, they say nothing about the way of the others.
+    epoch: Option<u32>,
+}
+
+/// Why a lane pushes nothing more at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waits {
+    /// It has nothing ready.
+    Work,
+    /// It is paused or disabled.
+    Closed,
+    /// As many are in flight as may be.
+    Slot,
+    /// The endpoint asked for nothing to be sent before then.
+    Hold(DateTime<Utc>),
+    /// The rate allows none before then.
+    Rate(DateTime<Utc>),
+    /// The endpoint is down; a probe goes then.
+    Breaker(DateTime<Utc>),
+    /// A probe is under way.
+    Probe,
+}
+
+impl Waits {
+    /// Until when, if it is known.
+    pub(crate) fn until(self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Hold(until) | Self::Rate(until) | Self::Breaker(until) => Some(until),
+            Self::Work | Self::Closed | Self::Slot | Self::Probe => None,
+        }
+    }
 }
 
 /// What a lane wants to read.
@@ -87,15 +162,17 @@ pub(crate) struct Sifted {
 }
 
 impl Lane {
-    pub(crate) fn new(max_in_flight: u32, open: bool) -> Self {
+    pub(crate) fn new(terms: &Terms, now: DateTime<Utc>) -> Self {
         Self {
             ready: Default::default(),
             ready_count: 0,
             ready_bytes: 0,
             known: HashSet::new(),
             in_flight: 0,
-            max_in_flight,
-            open,
+            concurrency: Concurrency::new(terms.max_in_flight, terms.adaptive_concurrency),
+            bucket: terms.rate.map(|rate| Bucket::new(rate, now)),
+            breaker: Breaker::new(terms.breaker),
+            open: terms.open,
             hold_until: None,
             backlog: Backlog::None,
             left_meanwhile: HashSet::new(),
@@ -104,15 +181,32 @@ impl Lane {
     }
 
     /// Takes over what was changed of the endpoint. What a paused lane held ready stays ready.
-    pub(crate) fn configure(&mut self, max_in_flight: u32, open: bool) {
-        let opened = open && !self.open;
-        self.max_in_flight = max_in_flight;
-        self.open = open;
+    pub(crate) fn configure(&mut self, terms: &Terms, now: DateTime<Utc>) {
+        let opened = terms.open && !self.open;
+        self.open = terms.open;
+        self.concurrency
+            .change(terms.max_in_flight, terms.adaptive_concurrency);
+        match (&mut self.bucket, terms.rate) {
+            (Some(bucket), Some(rate)) => bucket.change(rate, now),
+            (bucket, rate) => *bucket = rate.map(|rate| Bucket::new(rate, now)),
+        }
+        self.breaker.change(terms.breaker);
         if opened {
             // While it was paused only test-sends were read.
-            self.hold_until = None;
             self.look();
+            self.begin_anew();
         }
+    }
+
+    /// Forgets what it knows of how the endpoint does: it is another one now, or somebody says that it is well.
+    pub(crate) fn begin_anew(&mut self) {
+        self.hold_until = None;
+        self.breaker.reset();
+    }
+
+    /// Pushes nothing but tests from now on, until it is told that it may.
+    pub(crate) fn close(&mut self) {
+        self.open = false;
     }
 
     /// A delivery that was committed just now. `false`: it stays in the database, to be read when its turn comes.
@@ -159,16 +253,10 @@ impl Lane {
     /// The next delivery to push, if there is one and the lane may.
     pub(crate) fn take(&mut self, now: DateTime<Utc>, share: u32) -> Take {
         if let Some(test) = self.ready[usize::from(TEST_PRIORITY)].pop_front() {
-            return self.launch(test);
+            return self.launch(test, now);
         }
-        if !self.open || self.ready_count == 0 || self.in_flight >= self.max_in_flight.min(share) {
-            return Take::Nothing;
-        }
-        if let Some(until) = self.hold_until {
-            if until > now {
-                return Take::NotBefore(until);
-            }
-            self.hold_until = None;
+        if let Some(waits) = self.waits(now, share) {
+            return waits.until().map_or(Take::Nothing, Take::NotBefore);
         }
         // The one that has waited longest, each step of priority counting as so much more waiting.
         let rank = |priority: usize, due: DateTime<Utc>| due - STEP * u32::try_from(priority).unwrap_or(0);
@@ -176,29 +264,69 @@ impl Lane {
             .filter_map(|priority| Some((rank(priority, self.ready[priority].front()?.due_at), priority)))
             .min_by_key(|(rank, priority)| (*rank, std::cmp::Reverse(*priority)));
         match next.and_then(|(_, priority)| self.ready[priority].pop_front()) {
-            Some(delivery) => self.launch(delivery),
+            Some(delivery) => self.launch(delivery, now),
             None => Take::Nothing,
         }
     }
 
-    fn launch(&mut self, delivery: Delivery) -> Take {
+    fn launch(&mut self, delivery: Delivery, now: DateTime<Utc>) -> Take {
         self.ready_count -= 1;
         self.ready_bytes -= delivery.weight();
         self.in_flight += 1;
-        Take::Push(delivery)
+        self.concurrency.launched(self.in_flight);
+        if let Some(bucket) = &mut self.bucket {
+            bucket.take(now);
+        }
+        let epoch = (delivery.purpose != Purpose::Test).then(|| self.breaker.launched());
+        Take::Push(delivery, Flight { epoch })
+    }
+
+    /// What it waits for while it may have `share` in flight; `None` if a delivery can go now.
+    pub(crate) fn waits(&self, now: DateTime<Utc>, share: u32) -> Option<Waits> {
+        let later = |until: DateTime<Utc>| until > now;
+        if self.ready_count == 0 {
+            return Some(Waits::Work);
+        }
+        if !self.open {
+            return Some(Waits::Closed);
+        }
+        if let Some(until) = self.hold_until.filter(|until| later(*until)) {
+            return Some(Waits::Hold(until));
+        }
+        let most = match self.breaker.gate(now) {
+            Gate::Open => u32::MAX,
+            Gate::AtMost(most) => most,
+            Gate::NotBefore(until) => return Some(Waits::Breaker(until)),
+            Gate::Probe => return Some(Waits::Probe),
+        };
+        if self.in_flight >= most.min(self.concurrency.limit()).min(share) {
+            return Some(Waits::Slot);
+        }
+        let token = self.bucket.as_ref().map(|bucket| bucket.next_at(now));
+        token.filter(|at| later(*at)).map(Waits::Rate)
     }
 
     /// Whether there is something ready that more permits would let go.
     pub(crate) fn is_hungry(&self, now: DateTime<Utc>) -> bool {
-        self.ready_count > 0
-            && self.open
-            && self.in_flight < self.max_in_flight
-            && self.hold_until.is_none_or(|until| until <= now)
+        self.waits(now, u32::MAX).is_none()
     }
 
-    /// A request has ended, whatever came of it.
-    pub(crate) fn landed(&mut self) {
+    /// A request has ended. `signs` is what it says about the endpoint, `chance` uniform in 0..1.
+    pub(crate) fn landed(
+        &mut self,
+        flight: Flight,
+        signs: Signs,
+        now: DateTime<Utc>,
+        chance: f64,
+    ) -> Option<Change> {
         self.in_flight -= 1;
+        let Some(epoch) = flight.epoch else {
+            // A test that passes is as good as a hand that says so.
+            return signs.accepted.then(|| self.breaker.revive()).flatten();
+        };
+        self.concurrency.landed(signs.load, now);
+        let most = self.concurrency.most();
+        self.breaker.landed(epoch, signs.sign, most, now, chance)
     }
 
     /// The result is committed; `again_at` if it is due again.
@@ -216,9 +344,11 @@ impl Lane {
         }
     }
 
-    /// The endpoint asked for nothing to be sent before then.
-    pub(crate) fn hold(&mut self, until: DateTime<Utc>) {
+    /// The endpoint asked for nothing to be sent before then. Whether it was not held already.
+    pub(crate) fn hold(&mut self, until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        let is_new = self.hold_until.is_none_or(|held| held <= now);
         self.hold_until = self.hold_until.max(Some(until));
+        is_new
     }
 
     fn due_later(&mut self, at: DateTime<Utc>) {
@@ -226,12 +356,9 @@ impl Lane {
     }
 
     /// When the lane must be looked at again although nothing happens.
-    pub(crate) fn wake_at(&self) -> Option<DateTime<Utc>> {
-        let hold = self.hold_until.filter(|_| self.ready_count > 0);
-        match (self.next_due, hold) {
-            (Some(due), Some(hold)) => Some(due.min(hold)),
-            (due, hold) => due.or(hold),
-        }
+    pub(crate) fn wake_at(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let may_go = self.waits(now, u32::MAX).and_then(Waits::until);
+        self.next_due.into_iter().chain(may_go).min()
     }
 
     /// Time has passed: what has come due is to be read.
@@ -262,11 +389,16 @@ impl Lane {
     }
 
     /// What the lane wants to read now, if it does. From then on it counts as reading, until [`Self::loaded`] or [`Self::unread`].
-    pub(crate) fn want(&mut self, limits: Limits) -> Option<Want> {
+    pub(crate) fn want(&mut self, limits: Limits, now: DateTime<Utc>) -> Option<Want> {
         let Backlog::Waiting(cursor) = self.backlog else {
             return None;
         };
         let room = limits.deliveries.saturating_sub(self.ready_count);
+        // While the endpoint is down one delivery is enough, to probe with.
+        let is_down = matches!(self.breaker.gate(now), Gate::NotBefore(_) | Gate::Probe);
+        if self.open && is_down && self.ready_count > 0 {
+            return None;
+        }
         // Half empty: each reading has a price of its own.
         if self.open && (room * 2 < limits.deliveries || self.ready_bytes * 2 > limits.bytes) {
             return None;

@@ -10,10 +10,12 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
+use chrono::{DateTime, Utc};
 use parking_lot::{Mutex, RwLock};
 use queue::{
     Delivery, Error, Queue, Result,
     endpoint::{Endpoint, shard_of},
+    events::LaneEvent,
     finish::Finished,
     id::{DeliveryId, EndpointId},
     verdict::{LaneOrder, Verdict},
@@ -27,7 +29,7 @@ use crate::{
     Config,
     attempt::{self, Target, Turn},
     clock,
-    lane::{Lane, Limits, Take},
+    lane::{Change, Flight, Lane, Limits, Signs, Take, Terms},
     permits::Permits,
     push,
     results::Results,
@@ -62,6 +64,13 @@ pub(crate) struct Lanes {
     /// Bytes of all deliveries that are ready or in flight.
     bytes: AtomicUsize,
     closed: AtomicBool,
+}
+
+/// A delivery on its way, with what it needs.
+struct Push {
+    delivery: Delivery,
+    flight: Flight,
+    target: Arc<Target>,
 }
 
 /// The pause between two tries to disable an endpoint while the database is away.
@@ -141,7 +150,7 @@ impl Lanes {
             return None;
         }
         let endpoint = self.queue.catalog().snapshot().endpoints.get(&id)?.clone();
-        let lane = Lane::new(endpoint.settings.max_in_flight, endpoint.is_open());
+        let lane = Lane::new(&Terms::of(&endpoint), clock());
         let entry = Entry {
             id,
             target: ArcSwapOption::new(target(endpoint)),
@@ -246,7 +255,8 @@ impl Lanes {
     }
 
     fn arm(&self, entry: &Arc<Entry>) {
-        if let Some(at) = entry.lane.lock().wake_at() {
+        let at = entry.lane.lock().wake_at(clock());
+        if let Some(at) = at {
             self.wakes.arm(at, entry.id);
         }
     }
@@ -278,15 +288,15 @@ impl Lanes {
     /// Begins one push of this lane, if the lane has one and a permit is free. Whether there may be more to begin.
     fn begin(self: &Arc<Self>, entry: &Arc<Entry>) -> bool {
         match self.next(entry) {
-            Some((delivery, target)) => {
-                tokio::spawn(self.clone().work(entry.clone(), delivery, target));
+            Some(push) => {
+                tokio::spawn(self.clone().work(entry.clone(), push));
                 true
             }
             None => false,
         }
     }
 
-    fn next(&self, entry: &Arc<Entry>) -> Option<(Delivery, Arc<Target>)> {
+    fn next(&self, entry: &Arc<Entry>) -> Option<Push> {
         if !self.may_push(shard_of(entry.id)) {
             return None;
         }
@@ -298,7 +308,11 @@ impl Lanes {
         let now = clock();
         let mut lane = entry.lane.lock();
         match lane.take(now, self.permits.share()) {
-            Take::Push(delivery) => Some((delivery, target)),
+            Take::Push(delivery, flight) => Some(Push {
+                delivery,
+                flight,
+                target,
+            }),
             Take::NotBefore(_) => {
                 self.permits.give();
                 None
@@ -320,21 +334,30 @@ impl Lanes {
     }
 
     /// Pushes one delivery, and then the lane's next ones as long as nobody else waits for a permit.
-    async fn work(self: Arc<Self>, entry: Arc<Entry>, delivery: Delivery, target: Arc<Target>) {
-        let mut next = Some((delivery, target));
-        while let Some((delivery, target)) = next.take() {
+    async fn work(self: Arc<Self>, entry: Arc<Entry>, push: Push) {
+        let mut next = Some(push);
+        while let Some(Push {
+            delivery,
+            flight,
+            target,
+        }) = next.take()
+        {
             let weight = delivery.weight();
             let (id, chance) = (self.queue.mint(clock()), chance());
             let Turn { finished, lane } =
                 attempt::attempt(&self.client, &target, delivery, id, clock, chance).await;
             self.bytes.fetch_sub(weight, Ordering::Relaxed);
-            {
+            let (signs, now) = (Signs::of(&finished), clock());
+            let (news, held) = {
                 let mut state = entry.lane.lock();
-                state.landed();
-                if let LaneOrder::HoldUntil(until) = lane {
-                    state.hold(until);
-                }
-            }
+                let news = state.landed(flight, signs, now, chance);
+                let held = match lane {
+                    LaneOrder::HoldUntil(until) if state.hold(until, now) => Some(until),
+                    _ => None,
+                };
+                (news, held)
+            };
+            self.tell(&target.endpoint, &finished.reason, news, held);
             if lane == LaneOrder::Disable {
                 self.disable(&entry, &finished);
             }
@@ -349,14 +372,30 @@ impl Lanes {
         self.arm(&entry);
     }
 
+    /// Tells people of what became of a lane.
+    fn tell(&self, endpoint: &Endpoint, reason: &str, news: Option<Change>, held: Option<DateTime<Utc>>) {
+        let now = clock();
+        if let Some(until) = held {
+            self.queue
+                .tell_lane(LaneEvent::Throttled(until), endpoint, reason, now);
+        }
+        match news {
+            Some(Change::Opened { until }) => {
+                info!(endpoint = %endpoint.id, reason, %until, "the endpoint is down: its deliveries wait");
+                self.queue
+                    .tell_lane(LaneEvent::Opened(until), endpoint, reason, now);
+            }
+            Some(Change::Recovered) => {
+                info!(endpoint = %endpoint.id, "the endpoint answers again");
+                self.queue.tell_lane(LaneEvent::Recovered, endpoint, reason, now);
+            }
+            None => {}
+        }
+    }
+
     /// The endpoint wants no more: the lane stops at once, and the catalog learns of it.
     fn disable(self: &Arc<Self>, entry: &Arc<Entry>, finished: &Finished) {
-        let most = entry
-            .target
-            .load()
-            .as_ref()
-            .map_or(1, |target| target.endpoint.settings.max_in_flight);
-        entry.lane.lock().configure(most, false);
+        entry.lane.lock().close();
         let (lanes, id, reason) = (self.clone(), entry.id, finished.reason.clone());
         tokio::spawn(async move {
             while let Err(error) = lanes.queue.disable_endpoint(id, &reason, clock()).await {
@@ -398,8 +437,11 @@ impl Lanes {
                 break;
             };
             entry.awaits_permit.store(false, Ordering::Release);
-            if !self.begin(&entry) && self.permits.taken() >= self.config.max_in_flight {
-                break;
+            if !self.begin(&entry) {
+                self.arm(&entry);
+                if self.permits.taken() >= self.config.max_in_flight {
+                    break;
+                }
             }
         }
     }
@@ -443,10 +485,16 @@ impl Lanes {
                     {
                         continue;
                     }
-                    entry
-                        .lane
-                        .lock()
-                        .configure(endpoint.settings.max_in_flight, endpoint.is_open());
+                    {
+                        let mut lane = entry.lane.lock();
+                        lane.configure(&Terms::of(endpoint), clock());
+                        if known
+                            .as_ref()
+                            .is_some_and(|target| target.endpoint.url != endpoint.url)
+                        {
+                            lane.begin_anew();
+                        }
+                    }
                     entry.target.store(target(endpoint.clone()));
                     self.move_on(&entry);
                 }

@@ -42,9 +42,10 @@ pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
                     () = lanes.pages_wanted.notified() => continue,
                 }
             }
+            let now = clock();
             next.into_iter()
                 .filter_map(|entry| {
-                    let want = entry.lane.lock().want(limits)?;
+                    let want = entry.lane.lock().want(limits, now)?;
                     Some((entry, want))
                 })
                 .collect()

@@ -138,6 +138,12 @@ kinds! {
     EndpointResumed = "endpoint.resumed",
     /// An endpoint was disabled, by hand or because of what it answered.
     EndpointDisabled = "endpoint.disabled",
+    /// An endpoint asked for nothing to be sent until `due_at`.
+    EndpointThrottled = "endpoint.throttled",
+    /// An endpoint is down: its deliveries wait, and at `due_at` one of them probes whether it is back.
+    EndpointOpened = "endpoint.opened",
+    /// An endpoint that was down answers again.
+    EndpointRecovered = "endpoint.recovered",
     /// A disabled endpoint goes on.
     EndpointEnabled = "endpoint.enabled",
     /// What waited for an endpoint was cancelled.

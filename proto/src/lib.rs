@@ -13,6 +13,7 @@ mod events;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 mod keys;
+mod limits;
 mod null;
 mod object;
 mod page;
@@ -31,6 +32,7 @@ pub use endpoints::{
 };
 pub use events::{Event, EventKind, EventMessage, Missed, MissedKind};
 pub use keys::{EnqueueRate, Key, KeyUpdate, NewKey, RotateKey, Scope};
+pub use limits::{BreakerPolicy, RateLimit, RatePeriod};
 pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Span, object::optional_object};
+use crate::{BreakerPolicy, RateLimit, Span, object::optional_object};
 
 /// How deliveries are made. Each field may be left out: an endpoint's come before its queue's, the queue's before the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,31 @@ pub struct DeliverySettings {
     /// Whether answers of 4xx that the standard table calls final (all but 408, 410, 425 and 429) are retried; default false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_client_errors: Option<bool>,
+    /// How fast an endpoint is sent to at most; default as fast as it answers.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
+    pub rate_limit: Option<RateLimit>,
+    /// Whether fewer requests than `max_in_flight` are in flight while an endpoint shows that it has too many: timeouts, answers of 429
+    /// or 503, or answers that come more and more slowly; default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adaptive_concurrency: Option<bool>,
+    /// When an endpoint counts as down, and its deliveries wait.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
+    pub breaker: Option<BreakerPolicy>,
+    /// How old a delivery may get, from the time it was first due; an older one becomes a dead letter. 1 s to 365 d, or 0 for no limit,
+    /// which is the default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<Span>,
+    /// How long nothing but failures may come of an endpoint before it is disabled. 1 min to 365 d, or 0 for never; default 5 d.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disable_after: Option<Span>,
 }
 
 /// When a failed delivery is tried again: an exponential backoff, or an explicit schedule.

@@ -30,6 +30,7 @@ pub mod glob;
 pub mod headers;
 pub mod id;
 pub mod keys;
+pub mod limits;
 pub mod listen;
 pub mod load;
 pub mod outcome;

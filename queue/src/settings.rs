@@ -6,6 +6,7 @@ use proto::{DeliverySettings, RetryPolicy, Span};
 
 use crate::{
     error::{Error, Problems, Result},
+    limits::{self, Breaker, Rate},
     retry::{Backoff, Retry},
 };
 
@@ -22,6 +23,16 @@ pub struct Settings {
     pub max_in_flight: u32,
     /// Whether the 4xx that the standard table calls final are retried.
     pub retry_client_errors: bool,
+    /// How fast it is sent to, if that is limited.
+    pub rate: Option<Rate>,
+    /// Whether fewer are in flight while the endpoint shows that it has too many.
+    pub adaptive_concurrency: bool,
+    /// When it counts as down; `None`: never.
+    pub breaker: Option<Breaker>,
+    /// How old a delivery may get.
+    pub max_age: Option<Duration>,
+    /// How long nothing but failures may come of it before it is disabled.
+    pub disable_after: Option<Duration>,
 }
 
 impl Default for Settings {
@@ -34,11 +45,22 @@ impl Default for Settings {
             // Peers ship 1, and their users complain of head-of-line blocking.
             max_in_flight: 64,
             retry_client_errors: false,
+            rate: None,
+            adaptive_concurrency: true,
+            breaker: Some(Breaker::default()),
+            max_age: None,
+            disable_after: Some(Duration::from_hours(5 * 24)),
         }
     }
 }
 
-/// The endpoint's own setting if it has one, else its queue's, else the default. A retry policy is taken as a whole.
+/// A span that was set, where none at all means no limit.
+fn unless_zero(set: Option<Span>, default: Option<Duration>) -> Option<Duration> {
+    set.map_or(default, |span| Some(span.0).filter(|span| !span.is_zero()))
+}
+
+/// The endpoint's own setting if it has one, else its queue's, else the default. What is made of several parts (a retry policy, a rate, a
+/// breaker) is taken as a whole.
 pub fn resolve(endpoint: &DeliverySettings, queue: &DeliverySettings, defaults: &Settings) -> Settings {
     Settings {
         retry: endpoint
@@ -62,6 +84,25 @@ pub fn resolve(endpoint: &DeliverySettings, queue: &DeliverySettings, defaults: 
             .retry_client_errors
             .or(queue.retry_client_errors)
             .unwrap_or(defaults.retry_client_errors),
+        rate: endpoint
+            .rate_limit
+            .as_ref()
+            .or(queue.rate_limit.as_ref())
+            .map_or(defaults.rate, |limit| Some(Rate::of(limit))),
+        adaptive_concurrency: endpoint
+            .adaptive_concurrency
+            .or(queue.adaptive_concurrency)
+            .unwrap_or(defaults.adaptive_concurrency),
+        breaker: endpoint
+            .breaker
+            .as_ref()
+            .or(queue.breaker.as_ref())
+            .map_or(defaults.breaker, limits::resolve_breaker),
+        max_age: unless_zero(endpoint.max_age.or(queue.max_age), defaults.max_age),
+        disable_after: unless_zero(
+            endpoint.disable_after.or(queue.disable_after),
+            defaults.disable_after,
+        ),
     }
 }
 
@@ -111,6 +152,7 @@ pub fn check(settings: &DeliverySettings, field: &str, problems: &mut Problems) 
     );
     let in_flight = settings.max_in_flight.is_none_or(|n| (1..=10_000).contains(&n));
     problems.require(in_flight, format!("{field}.max_in_flight"), "1 to 10000");
+    limits::check(settings, field, problems);
 }
 
 /// Notes what is wrong with a retry policy given as `field`.
@@ -220,6 +262,18 @@ mod tests {
                 .attempts,
             3
         );
+        let queue =
+            settings(json!({"rate_limit": {"limit": 5}, "max_age": "1h", "breaker": {"failures": 3}}));
+        let endpoint = settings(json!({"max_age": "0s", "breaker": {"enabled": false}}));
+        let resolved = resolve(&endpoint, &queue, &Settings::default());
+        assert_eq!(
+            (
+                resolved.rate.map(|rate| rate.interval),
+                resolved.max_age,
+                resolved.breaker
+            ),
+            (Some(Duration::from_millis(200)), None, None)
+        );
         assert_eq!(
             resolve(&settings(json!({})), &settings(json!({})), &Settings::default()),
             Settings::default()
@@ -246,6 +300,25 @@ mod tests {
                 json!({"retry": {"schedule": ["1s"], "max": "1s"}}),
                 "settings.retry.schedule",
             ),
+            (json!({"rate_limit": {"limit": 0}}), "settings.rate_limit.limit"),
+            (
+                json!({"rate_limit": {"limit": 1, "burst": 0}}),
+                "settings.rate_limit.burst",
+            ),
+            (json!({"breaker": {"failures": 0}}), "settings.breaker.failures"),
+            (json!({"breaker": {"ratio": 0.0}}), "settings.breaker.ratio"),
+            (json!({"breaker": {"window": "0s"}}), "settings.breaker.window"),
+            (
+                json!({"breaker": {"min_requests": 0}}),
+                "settings.breaker.min_requests",
+            ),
+            (json!({"breaker": {"pause": "2h"}}), "settings.breaker.pause"),
+            (
+                json!({"breaker": {"max_pause": "2d"}}),
+                "settings.breaker.max_pause",
+            ),
+            (json!({"max_age": "999ms"}), "settings.max_age"),
+            (json!({"disable_after": "59s"}), "settings.disable_after"),
         ] {
             let mut problems = Problems::default();
             check(&settings(value.clone()), "settings", &mut problems);

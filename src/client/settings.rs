@@ -19,7 +19,20 @@ Settings, for --set and --unset:
   timeout              the time of one attempt in all: 30s
   connect_timeout      the part of it in which a connection must come about: 5s
   max_in_flight        how many requests an endpoint has in flight at most: 64
-  retry_client_errors  whether 4xx are tried again that are final by default: false";
+  retry_client_errors  whether 4xx are tried again that are final by default: false
+  rate_limit.limit     how many requests an endpoint is sent in each period: as many as it answers
+  rate_limit.per       the period: second, minute or hour
+  rate_limit.burst     how many may go at once after a pause: what 50 ms bring
+  adaptive_concurrency whether fewer are in flight while an endpoint shows that it has too many: true
+  breaker.enabled      whether deliveries wait while an endpoint is down: true
+  breaker.failures     how many failures in a row mean that it is: 10
+  breaker.ratio        what part of the requests failing means it as well: 0.5
+  breaker.window       the time over which the ratio is taken: 30s
+  breaker.min_requests how many requests that time must have had: 20
+  breaker.pause        the pause before the first probe: 1s
+  breaker.max_pause    the longest pause between probes: 1m
+  max_age              how old a delivery may get: 0s, any age
+  disable_after        how long an endpoint may fail before it is disabled: 5d";
 
 /// Settings that something begins with.
 #[derive(Debug, Clone, Default, Args)]

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use queue::task::Content;
 use uuid::Uuid;
 
-use super::*;
+use super::{breaker::Sign, concurrency::Load, *};
 
 const LIMITS: Limits = Limits {
     deliveries: 4,
@@ -15,6 +15,36 @@ const SHARE: u32 = 64;
 
 fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_700_000_000 + seconds, 0).unwrap()
+}
+
+fn terms(max_in_flight: u32, open: bool) -> Terms {
+    Terms {
+        max_in_flight,
+        adaptive_concurrency: true,
+        rate: None,
+        breaker: Some(limits::Breaker::default()),
+        open,
+    }
+}
+
+fn lane(max_in_flight: u32, open: bool) -> Lane {
+    Lane::new(&terms(max_in_flight, open), at(0))
+}
+
+const ACCEPTED: Signs = Signs {
+    sign: Sign::Up,
+    load: Load::Unknown,
+    accepted: true,
+};
+
+/// The flight of a delivery to a lane whose breaker never opened.
+const FLIGHT: Flight = Flight { epoch: Some(0) };
+
+impl Lane {
+    /// A request to an endpoint that is well has ended.
+    fn ended(&mut self) {
+        assert_eq!(self.landed(FLIGHT, ACCEPTED, at(0), 0.5), None);
+    }
 }
 
 fn due(id: u128, seconds: i64, priority: u8) -> Due {
@@ -64,14 +94,14 @@ fn delivery(id: u128, seconds: i64, priority: u8) -> Delivery {
 
 fn pushed(lane: &mut Lane, now: i64) -> Option<u128> {
     match lane.take(at(now), SHARE) {
-        Take::Push(delivery) => Some(delivery.id.as_u128()),
+        Take::Push(delivery, _) => Some(delivery.id.as_u128()),
         _ => None,
     }
 }
 
 /// Reads a page as the pager does, from a table that holds `rows`.
 fn read(lane: &mut Lane, rows: &[Due], now: i64) -> bool {
-    let Some(want) = lane.want(LIMITS) else {
+    let Some(want) = lane.want(LIMITS, at(0)) else {
         return false;
     };
     let mut page = vec![];
@@ -103,19 +133,19 @@ fn read(lane: &mut Lane, rows: &[Due], now: i64) -> bool {
 
 #[test]
 fn what_is_offered_is_pushed_once() {
-    let mut lane = Lane::new(2, true);
+    let mut lane = lane(2, true);
     assert!(lane.offer(&delivery(1, 0, 4), at(0), LIMITS));
     assert!(!lane.offer(&delivery(1, 0, 4), at(0), LIMITS), "known already");
     assert_eq!(pushed(&mut lane, 0), Some(1));
     assert_eq!(pushed(&mut lane, 0), None);
-    lane.landed();
+    lane.ended();
     lane.settled(Uuid::from_u128(1), None);
     assert!(lane.is_quiet());
 }
 
 #[test]
 fn never_more_in_flight_than_the_limit_or_the_share() {
-    let mut lane = Lane::new(2, true);
+    let mut lane = lane(2, true);
     for id in 1..=4 {
         assert!(lane.offer(&delivery(id, 0, 4), at(0), LIMITS));
     }
@@ -123,13 +153,13 @@ fn never_more_in_flight_than_the_limit_or_the_share() {
     assert!(pushed(&mut lane, 0).is_some() && pushed(&mut lane, 0).is_some());
     assert_eq!(lane.take(at(0), SHARE), Take::Nothing);
     assert!(!lane.is_hungry(at(0)));
-    lane.landed();
+    lane.ended();
     assert!(lane.is_hungry(at(0)) && pushed(&mut lane, 0).is_some());
 }
 
 #[test]
 fn what_does_not_fit_is_read_later_in_order() {
-    let mut lane = Lane::new(1, true);
+    let mut lane = lane(1, true);
     let rows: Vec<Due> = (1..=10).map(|id| due(id, 0, 4)).collect();
     let taken = rows
         .iter()
@@ -141,7 +171,7 @@ fn what_does_not_fit_is_read_later_in_order() {
     for _ in 0..40 {
         if let Some(id) = pushed(&mut lane, 1) {
             order.push(id);
-            lane.landed();
+            lane.ended();
             table.retain(|row| row.id.as_u128() != id);
             lane.settled(Uuid::from_u128(id), None);
         }
@@ -153,7 +183,7 @@ fn what_does_not_fit_is_read_later_in_order() {
 
 #[test]
 fn with_a_backlog_nothing_new_overtakes_it() {
-    let mut lane = Lane::new(1, true);
+    let mut lane = lane(1, true);
     for id in 1..=5 {
         lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
     }
@@ -166,9 +196,9 @@ fn with_a_backlog_nothing_new_overtakes_it() {
 
 #[test]
 fn what_is_committed_while_a_page_is_read_is_not_forgotten() {
-    let mut lane = Lane::new(1, true);
+    let mut lane = lane(1, true);
     lane.look();
-    let want = lane.want(LIMITS).unwrap();
+    let want = lane.want(LIMITS, at(0)).unwrap();
     assert!(!lane.offer(&delivery(1, 0, 4), at(0), LIMITS));
     let sifted = lane.sift(&want, vec![], LIMITS);
     lane.loaded(&sifted, vec![]);
@@ -184,18 +214,18 @@ fn what_is_committed_while_a_page_is_read_is_not_forgotten() {
 #[test]
 fn what_ended_while_a_page_was_read_is_not_pushed_again() {
     for cancelled in [false, true] {
-        let mut lane = Lane::new(4, true);
+        let mut lane = lane(4, true);
         for id in 1..=5 {
             lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
         }
         assert_eq!(pushed(&mut lane, 0), Some(1));
         assert_eq!(pushed(&mut lane, 0), Some(2));
-        let want = lane.want(LIMITS).unwrap();
+        let want = lane.want(LIMITS, at(0)).unwrap();
         let page: Vec<Due> = (1..=5).map(|id| due(id, 0, 4)).collect();
         if cancelled {
             lane.withdraw(Uuid::from_u128(3));
         }
-        lane.landed();
+        lane.ended();
         lane.settled(Uuid::from_u128(1), None);
         let sifted = lane.sift(&want, page, LIMITS);
         let taken: Vec<u128> = sifted.take.iter().map(|row| row.id.as_u128()).collect();
@@ -209,17 +239,17 @@ fn what_ended_while_a_page_was_read_is_not_pushed_again() {
 
 #[test]
 fn a_page_that_failed_is_wanted_again() {
-    let mut lane = Lane::new(1, true);
+    let mut lane = lane(1, true);
     lane.look();
-    let want = lane.want(LIMITS).unwrap();
-    assert_eq!(lane.want(LIMITS), None, "one reading at a time");
+    let want = lane.want(LIMITS, at(0)).unwrap();
+    assert_eq!(lane.want(LIMITS, at(0)), None, "one reading at a time");
     lane.unread();
-    assert_eq!(lane.want(LIMITS), Some(want));
+    assert_eq!(lane.want(LIMITS, at(0)), Some(want));
 }
 
 #[test]
 fn priority_goes_first_and_waiting_makes_up_for_it() {
-    let mut lane = Lane::new(9, true);
+    let mut lane = lane(9, true);
     for (id, seconds, priority) in [(1, 0, 4), (2, 0, 9), (3, 0, 0), (4, -300, 1)] {
         lane.offer(&delivery(id, seconds, priority), at(0), LIMITS);
     }
@@ -233,7 +263,7 @@ fn priority_goes_first_and_waiting_makes_up_for_it() {
 
 #[test]
 fn a_paused_lane_pushes_tests_alone() {
-    let mut lane = Lane::new(4, false);
+    let mut lane = lane(4, false);
     assert!(!lane.offer(&delivery(1, 0, 4), at(0), LIMITS));
     assert!(lane.offer(&delivery(2, 0, TEST_PRIORITY), at(0), LIMITS));
     assert_eq!(pushed(&mut lane, 0), Some(2));
@@ -242,40 +272,42 @@ fn a_paused_lane_pushes_tests_alone() {
     assert!(read(&mut lane, &table, 0));
     assert_eq!(pushed(&mut lane, 0), Some(3));
     assert_eq!(pushed(&mut lane, 0), None);
-    lane.configure(4, true);
+    lane.configure(&terms(4, true), at(0));
     while read(&mut lane, &table, 0) {}
     assert_eq!(pushed(&mut lane, 0), Some(1));
 }
 
 #[test]
 fn a_hold_ends_by_itself() {
-    let mut lane = Lane::new(4, true);
+    let mut lane = lane(4, true);
     lane.offer(&delivery(1, 0, 4), at(0), LIMITS);
-    lane.hold(at(10));
-    lane.hold(at(5));
+    assert!(lane.hold(at(10), at(0)) && !lane.hold(at(5), at(0)));
     assert_eq!(lane.take(at(9), SHARE), Take::NotBefore(at(10)));
-    assert_eq!(lane.wake_at(), Some(at(10)));
+    assert_eq!(lane.wake_at(at(9)), Some(at(10)));
     assert_eq!(pushed(&mut lane, 10), Some(1));
 }
 
 #[test]
 fn what_is_due_later_is_read_when_it_is_due() {
-    let mut lane = Lane::new(4, true);
+    let mut lane = lane(4, true);
     assert!(!lane.offer(&delivery(1, 60, 4), at(0), LIMITS));
-    assert_eq!((lane.wake_at(), lane.want(LIMITS)), (Some(at(60)), None));
+    assert_eq!(
+        (lane.wake_at(at(0)), lane.want(LIMITS, at(0))),
+        (Some(at(60)), None)
+    );
     lane.wake(at(59));
-    assert_eq!(lane.want(LIMITS), None);
+    assert_eq!(lane.want(LIMITS, at(0)), None);
     lane.wake(at(60));
     assert!(read(&mut lane, &[due(1, 60, 4)], 60));
     assert_eq!(pushed(&mut lane, 60), Some(1));
-    lane.landed();
+    lane.ended();
     lane.settled(Uuid::from_u128(1), Some(at(90)));
-    assert_eq!(lane.wake_at(), Some(at(90)));
+    assert_eq!(lane.wake_at(at(60)), Some(at(90)));
 }
 
 #[test]
 fn what_is_withdrawn_is_not_pushed() {
-    let mut lane = Lane::new(1, true);
+    let mut lane = lane(1, true);
     for id in 1..=3 {
         lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
     }
@@ -283,7 +315,7 @@ fn what_is_withdrawn_is_not_pushed() {
     assert!(lane.withdraw(Uuid::from_u128(2)).is_some());
     assert!(lane.withdraw(Uuid::from_u128(1)).is_none(), "its request is out");
     assert!(lane.reset() > 0);
-    lane.landed();
+    lane.ended();
     lane.settled(Uuid::from_u128(1), None);
     assert!(lane.is_quiet());
     assert!(read(&mut lane, &[due(3, 0, 4)], 0));
@@ -292,7 +324,7 @@ fn what_is_withdrawn_is_not_pushed() {
 
 #[test]
 fn a_payload_larger_than_the_lane_still_passes() {
-    let mut lane = Lane::new(1, true);
+    let mut lane = lane(1, true);
     lane.look();
     let huge = Due {
         size: 1_000_000,
@@ -309,12 +341,12 @@ proptest! {
         steps in prop::collection::vec((0u8..4, 0i64..50, 0u8..10), 1..120),
         max_in_flight in 1u32..5,
     ) {
-        let mut lane = Lane::new(max_in_flight, true);
+        let mut lane = lane(max_in_flight, true);
         let (mut table, mut out, mut done): (Vec<Due>, Vec<u128>, Vec<u128>) = (vec![], vec![], vec![]);
         let (mut now, mut next_id) = (0, 0u128);
         let mut settle = |lane: &mut Lane, table: &mut Vec<Due>, out: &mut Vec<u128>| {
             if let Some(id) = out.pop() {
-                lane.landed();
+                lane.ended();
                 table.retain(|row| row.id.as_u128() != id);
                 lane.settled(Uuid::from_u128(id), None);
                 done.push(id);
@@ -349,4 +381,149 @@ proptest! {
         prop_assert_eq!(done, (1..=next_id).collect::<Vec<_>>());
         prop_assert!(lane.is_quiet() && lane.is_read());
     }
+}
+
+fn limited(limit: u32, burst: Option<u32>) -> Option<limits::Rate> {
+    Some(limits::Rate::of(&proto::RateLimit {
+        limit,
+        per: proto::RatePeriod::Second,
+        burst,
+    }))
+}
+
+#[test]
+fn a_rate_lets_the_next_one_go_when_its_token_comes() {
+    let mut lane = Lane::new(
+        &Terms {
+            rate: limited(1, None),
+            ..terms(9, true)
+        },
+        at(0),
+    );
+    for id in 1..=3 {
+        lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
+    }
+    assert_eq!(pushed(&mut lane, 0), Some(1));
+    assert_eq!(lane.take(at(0), SHARE), Take::NotBefore(at(1)));
+    assert_eq!(
+        (lane.waits(at(0), SHARE), lane.wake_at(at(0))),
+        (Some(Waits::Rate(at(1))), Some(at(1)))
+    );
+    assert!(!lane.is_hungry(at(0)) && lane.is_hungry(at(1)));
+    assert_eq!(
+        (pushed(&mut lane, 1), pushed(&mut lane, 1)),
+        (Some(2), None),
+        "what waited is not lost, and not made up for"
+    );
+    lane.configure(&terms(9, true), at(1));
+    assert_eq!(pushed(&mut lane, 1), Some(3), "without a rate it goes at once");
+    lane.configure(
+        &Terms {
+            rate: limited(1, Some(5)),
+            ..terms(9, true)
+        },
+        at(1),
+    );
+    for id in 4..=6 {
+        lane.offer(&delivery(id, 0, 4), at(1), LIMITS);
+    }
+    assert_eq!(
+        (pushed(&mut lane, 1), pushed(&mut lane, 1)),
+        (Some(4), None),
+        "a rate begins with one, whatever its burst"
+    );
+    lane.offer(&delivery(7, 0, TEST_PRIORITY), at(1), LIMITS);
+    assert_eq!(pushed(&mut lane, 1), Some(7), "a test does not wait for it");
+    assert_eq!(lane.waits(at(2), SHARE), Some(Waits::Rate(at(3))), "but counts");
+}
+
+/// Lets one delivery go and end as `sign` says.
+fn goes(lane: &mut Lane, now: i64, sign: Sign) -> Option<Change> {
+    let Take::Push(delivery, flight) = lane.take(at(now), SHARE) else {
+        panic!("it waits: {:?}", lane.waits(at(now), SHARE));
+    };
+    let signs = Signs { sign, ..ACCEPTED };
+    let change = lane.landed(flight, signs, at(now), 0.5);
+    lane.settled(delivery.id, None);
+    change
+}
+
+#[test]
+fn while_its_endpoint_is_down_a_lane_waits_and_probes() {
+    let mut lane = lane(64, true);
+    let roomy = Limits {
+        deliveries: 100,
+        ..LIMITS
+    };
+    for id in 1..=40 {
+        lane.offer(&delivery(id, 0, 4), at(0), roomy);
+    }
+    for _ in 0..9 {
+        assert_eq!(goes(&mut lane, 0, Sign::Down), None);
+    }
+    let until = at(1);
+    assert_eq!(goes(&mut lane, 0, Sign::Down), Some(Change::Opened { until }));
+    assert_eq!(lane.take(at(0), SHARE), Take::NotBefore(at(1)));
+    assert_eq!((lane.is_hungry(at(0)), lane.wake_at(at(0))), (false, Some(at(1))));
+    lane.look();
+    assert_eq!(lane.want(roomy, at(0)), None, "it has enough to probe with");
+    let Take::Push(_, probe) = lane.take(at(1), SHARE) else {
+        panic!("a probe goes");
+    };
+    assert_eq!(lane.waits(at(9), SHARE), Some(Waits::Probe));
+    assert_eq!(lane.take(at(9), SHARE), Take::Nothing, "one at a time");
+    assert_eq!(lane.landed(probe, ACCEPTED, at(9), 0.5), Some(Change::Recovered));
+    let after: Vec<_> = std::iter::from_fn(|| pushed(&mut lane, 9)).collect();
+    assert_eq!(after.len(), 2, "a slow start");
+    assert_eq!(lane.waits(at(9), SHARE), Some(Waits::Slot));
+}
+
+#[test]
+fn a_passing_test_and_enabling_end_the_waiting() {
+    let down = || {
+        let mut lane = lane(64, true);
+        for id in 1..=4 {
+            lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
+        }
+        for id in 5..=14 {
+            lane.offer(&delivery(id, 0, TEST_PRIORITY), at(0), LIMITS);
+        }
+        lane
+    };
+    let mut lane = down();
+    for _ in 0..10 {
+        let signs = Signs {
+            sign: Sign::Down,
+            accepted: false,
+            ..ACCEPTED
+        };
+        let Take::Push(_, flight) = lane.take(at(0), SHARE) else {
+            panic!("tests always go");
+        };
+        assert_eq!(lane.landed(flight, signs, at(0), 0.5), None, "tests say nothing");
+    }
+    let mut lane = Lane::new(
+        &Terms {
+            breaker: Some(limits::Breaker {
+                failures: 1,
+                ..limits::Breaker::default()
+            }),
+            ..terms(4, true)
+        },
+        at(0),
+    );
+    for id in 1..=4 {
+        lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
+    }
+    assert!(goes(&mut lane, 0, Sign::Down).is_some());
+    lane.offer(&delivery(9, 0, TEST_PRIORITY), at(0), LIMITS);
+    assert_eq!(goes(&mut lane, 0, Sign::Up), Some(Change::Recovered));
+    assert!(
+        goes(&mut lane, 0, Sign::Down).is_some(),
+        "it goes on, and is down again"
+    );
+    lane.close();
+    assert_eq!(lane.waits(at(60), SHARE), Some(Waits::Closed));
+    lane.configure(&terms(4, true), at(0));
+    assert_eq!(pushed(&mut lane, 0), Some(3));
 }

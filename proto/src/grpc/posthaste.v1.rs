@@ -974,6 +974,62 @@ pub struct DeliverySettings {
     /// Whether answers of 4xx that the standard table calls final (all but 408, 410, 425 and 429) are retried; default false.
     #[prost(bool, optional, tag = "5")]
     pub retry_client_errors: ::core::option::Option<bool>,
+    /// How fast an endpoint is sent to at most; default as fast as it answers.
+    #[prost(message, optional, tag = "6")]
+    pub rate_limit: ::core::option::Option<RateLimit>,
+    /// Whether fewer requests than `max_in_flight` are in flight while an endpoint shows that it has too many: timeouts, answers of 429
+    /// or 503, or answers that come more and more slowly; default true.
+    #[prost(bool, optional, tag = "7")]
+    pub adaptive_concurrency: ::core::option::Option<bool>,
+    /// When an endpoint counts as down, and its deliveries wait.
+    #[prost(message, optional, tag = "8")]
+    pub breaker: ::core::option::Option<BreakerPolicy>,
+    /// How old a delivery may get, from the time it was first due; an older one becomes a dead letter. 1 s to 365 d, or 0 for no limit,
+    /// which is the default.
+    #[prost(message, optional, tag = "9")]
+    pub max_age: ::core::option::Option<::prost_types::Duration>,
+    /// How long nothing but failures may come of an endpoint before it is disabled. 1 min to 365 d, or 0 for never; default 5 d.
+    #[prost(message, optional, tag = "10")]
+    pub disable_after: ::core::option::Option<::prost_types::Duration>,
+}
+/// How fast an endpoint is sent to: so many requests in each period, spread evenly over it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RateLimit {
+    /// How many requests. 1 to 1,000,000.
+    #[prost(uint32, tag = "1")]
+    pub limit: u32,
+    /// In which time; default a second.
+    #[prost(enumeration = "RatePeriod", tag = "2")]
+    pub per: i32,
+    /// How many may go at once after a pause. 1 to 1,000,000; default what 50 ms bring, and never less than what 20 ms bring.
+    #[prost(uint32, optional, tag = "3")]
+    pub burst: ::core::option::Option<u32>,
+}
+/// When an endpoint counts as down. Its deliveries then wait and use up no attempts, while single ones probe whether it is back.
+/// Only failures of the infrastructure count: no answer, and answers of 502, 503 and 504.
+#[derive(Clone, Copy, PartialEq, ::prost::Message)]
+pub struct BreakerPolicy {
+    /// Whether there is a breaker at all; default true.
+    #[prost(bool, optional, tag = "1")]
+    pub enabled: ::core::option::Option<bool>,
+    /// So many failures in a row open it. 1 to 10,000; default 10.
+    #[prost(uint32, optional, tag = "2")]
+    pub failures: ::core::option::Option<u32>,
+    /// This part of the requests of `window` failing opens it as well. 0.01 to 1; default 0.5.
+    #[prost(double, optional, tag = "3")]
+    pub ratio: ::core::option::Option<f64>,
+    /// The time over which `ratio` is taken. 1 s to 1 h; default 30 s.
+    #[prost(message, optional, tag = "4")]
+    pub window: ::core::option::Option<::prost_types::Duration>,
+    /// How many requests `window` must have had for `ratio` to count. 1 to 100,000; default 20.
+    #[prost(uint32, optional, tag = "5")]
+    pub min_requests: ::core::option::Option<u32>,
+    /// The pause before the first probe; each further one is twice as long. 100 ms to 1 h; default 1 s.
+    #[prost(message, optional, tag = "6")]
+    pub pause: ::core::option::Option<::prost_types::Duration>,
+    /// The longest pause between probes. 100 ms to 24 h; default 1 min.
+    #[prost(message, optional, tag = "7")]
+    pub max_pause: ::core::option::Option<::prost_types::Duration>,
 }
 /// When a failed delivery is tried again: an exponential backoff, or an explicit schedule.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -996,6 +1052,43 @@ pub struct RetryPolicy {
     /// By what part of itself a pause is moved at random, to keep retries from coming all at once. 0 to 1; default 0.2.
     #[prost(double, optional, tag = "6")]
     pub jitter: ::core::option::Option<f64>,
+}
+/// The time that a rate is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RatePeriod {
+    /// One second.
+    Unspecified = 0,
+    /// One second.
+    Second = 1,
+    /// One minute.
+    Minute = 2,
+    /// One hour.
+    Hour = 3,
+}
+impl RatePeriod {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RATE_PERIOD_UNSPECIFIED",
+            Self::Second => "RATE_PERIOD_SECOND",
+            Self::Minute => "RATE_PERIOD_MINUTE",
+            Self::Hour => "RATE_PERIOD_HOUR",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RATE_PERIOD_UNSPECIFIED" => Some(Self::Unspecified),
+            "RATE_PERIOD_SECOND" => Some(Self::Second),
+            "RATE_PERIOD_MINUTE" => Some(Self::Minute),
+            "RATE_PERIOD_HOUR" => Some(Self::Hour),
+            _ => None,
+        }
+    }
 }
 /// What went through a queue or an endpoint, minute by minute, oldest first. A minute in which nothing happened is left out.
 #[derive(Clone, PartialEq, ::prost::Message)]

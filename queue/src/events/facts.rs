@@ -10,6 +10,7 @@ use super::bus::Interests;
 use crate::{
     catalog::Snapshot,
     db::Queue,
+    endpoint::Endpoint,
     enqueue::{Kept, Rows},
     finish::Finished,
     id::{self, DeliveryId, EndpointId, QueueId, TaskId},
@@ -77,6 +78,17 @@ impl Teller<'_> {
         });
         self.queue.inner.events.publish(&self.interests, self.events);
     }
+}
+
+/// What became of an endpoint's lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LaneEvent {
+    /// The endpoint asked for nothing to be sent before then.
+    Throttled(DateTime<Utc>),
+    /// It is down, and a probe goes then.
+    Opened(DateTime<Utc>),
+    /// It answers again.
+    Recovered,
 }
 
 /// A delivery that was cancelled or made, as its statement returns it.
@@ -193,6 +205,22 @@ impl Queue {
                 event.reason = reason.map(short);
             });
         }
+        teller.publish();
+    }
+
+    /// Something became of an endpoint's lane, as this node alone knows. `reason` is that of the attempt which told.
+    pub fn tell_lane(&self, what: LaneEvent, endpoint: &Endpoint, reason: &str, now: DateTime<Utc>) {
+        let Some(mut teller) = self.teller() else { return };
+        let (kind, due_at) = match what {
+            LaneEvent::Throttled(until) => (EventKind::EndpointThrottled, Some(until)),
+            LaneEvent::Opened(until) => (EventKind::EndpointOpened, Some(until)),
+            LaneEvent::Recovered => (EventKind::EndpointRecovered, None),
+        };
+        teller.tell(endpoint.queue_id, now, kind, |event| {
+            event.endpoint = Some(endpoint.id);
+            event.reason = Some(short(reason));
+            event.due_at = due_at;
+        });
         teller.publish();
     }
 

@@ -32,6 +32,7 @@ use uuid::Uuid;
 
 pub(crate) use self::{bus::Bus, facts::Moved, session::WANTED};
 pub use self::{
+    facts::LaneEvent,
     filter::{Asked, Filter},
     subscription::{Subscription, Told},
 };

@@ -9,14 +9,39 @@ use super::Form;
 const FIELD: &str = "update_mask";
 
 /// The settings by name, and those of them that are made of several.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 10] = [
     "retry",
     "timeout",
     "connect_timeout",
     "max_in_flight",
     "retry_client_errors",
+    "rate_limit",
+    "adaptive_concurrency",
+    "breaker",
+    "max_age",
+    "disable_after",
 ];
 const RETRY: [&str; 6] = ["attempts", "initial", "factor", "max", "schedule", "jitter"];
+const RATE_LIMIT: [&str; 3] = ["limit", "per", "burst"];
+const BREAKER: [&str; 7] = [
+    "enabled",
+    "failures",
+    "ratio",
+    "window",
+    "min_requests",
+    "pause",
+    "max_pause",
+];
+
+/// The parts of a setting that is made of several.
+fn parts(setting: &str) -> Option<&'static [&'static str]> {
+    match setting {
+        "retry" => Some(&RETRY),
+        "rate_limit" => Some(&RATE_LIMIT),
+        "breaker" => Some(&BREAKER),
+        _ => None,
+    }
+}
 
 /// The fields that a caller named; all that are given, if they named none.
 #[derive(Debug)]
@@ -77,7 +102,7 @@ fn setting(path: &str) -> Option<Vec<&str>> {
     let known = match names.as_slice() {
         [] => true,
         [name] => SETTINGS.contains(name),
-        ["retry", part] => RETRY.contains(part),
+        [name, part] => parts(name).is_some_and(|parts| parts.contains(part)),
         _ => false,
     };
     known.then_some(names)
@@ -86,24 +111,30 @@ fn setting(path: &str) -> Option<Vec<&str>> {
 /// Puts what is given of the named setting into the patch: `null`, which takes it back, where nothing is.
 fn name(names: &[&str], given: &Map<String, Value>, patch: &mut Map<String, Value>) {
     let value = |of: &Map<String, Value>, name: &str| of.get(name).cloned().unwrap_or_default();
-    match (names, given.get("retry")) {
-        ([], _) => SETTINGS.iter().for_each(|setting| name(&[setting], given, patch)),
-        // Part by part: a merge would leave those parts as they are that the new policy does not have.
-        (["retry"], Some(Value::Object(policy))) => {
-            let parts = RETRY.iter().map(|part| ((*part).to_owned(), value(policy, part)));
-            patch.insert("retry".to_owned(), Value::Object(parts.collect()));
+    match names {
+        [] => SETTINGS.iter().for_each(|setting| name(&[setting], given, patch)),
+        [setting] => {
+            let new = match (parts(setting), given.get(*setting)) {
+                // Part by part: a merge would leave those parts as they are that the new policy does not have.
+                (Some(parts), Some(Value::Object(policy))) => {
+                    let parts = parts.iter().map(|part| ((*part).to_owned(), value(policy, part)));
+                    Value::Object(parts.collect())
+                }
+                _ => value(given, setting),
+            };
+            patch.insert((*setting).to_owned(), new);
         }
-        (["retry", part], policy) => {
-            let given = policy
+        [setting, part, ..] => {
+            let given = given
+                .get(*setting)
                 .and_then(|policy| policy.get(part))
                 .cloned()
                 .unwrap_or_default();
-            let policy = patch.entry("retry").or_insert_with(|| Value::Object(Map::new()));
+            let policy = patch.entry(*setting).or_insert_with(|| Value::Object(Map::new()));
             if let Value::Object(parts) = policy {
                 parts.insert((*part).to_owned(), given);
             }
         }
-        ([setting, ..], _) => drop(patch.insert((*setting).to_owned(), value(given, setting))),
     }
 }
 
@@ -169,7 +200,8 @@ mod tests {
                 vec!["settings"],
                 json!({
                     "retry": null, "timeout": "2s", "connect_timeout": null, "max_in_flight": 7,
-                    "retry_client_errors": null,
+                    "retry_client_errors": null, "rate_limit": null, "adaptive_concurrency": null, "breaker": null,
+                    "max_age": null, "disable_after": null,
                 }),
             ),
         ] {
@@ -229,5 +261,7 @@ mod tests {
         };
         assert_eq!(fields("DeliverySettings"), SETTINGS);
         assert_eq!(fields("RetryPolicy"), RETRY);
+        assert_eq!(fields("RateLimit"), RATE_LIMIT);
+        assert_eq!(fields("BreakerPolicy"), BREAKER);
     }
 }

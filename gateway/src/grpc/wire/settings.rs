@@ -1,6 +1,6 @@
 //! Delivery settings and retry policies.
 
-use proto::{DeliverySettings, RetryPolicy, grpc::v1};
+use proto::{BreakerPolicy, DeliverySettings, RateLimit, RatePeriod, RetryPolicy, grpc::v1};
 
 use super::{Form, duration};
 
@@ -14,6 +14,68 @@ pub(in crate::grpc) fn read(given: v1::DeliverySettings, form: &mut Form) -> Del
         connect_timeout: form.span(given.connect_timeout, "settings.connect_timeout"),
         max_in_flight: given.max_in_flight,
         retry_client_errors: given.retry_client_errors,
+        rate_limit: given.rate_limit.map(|rate| read_rate(rate, form)),
+        adaptive_concurrency: given.adaptive_concurrency,
+        breaker: given.breaker.map(|policy| read_breaker(policy, form)),
+        max_age: form.span(given.max_age, "settings.max_age"),
+        disable_after: form.span(given.disable_after, "settings.disable_after"),
+    }
+}
+
+fn read_rate(given: v1::RateLimit, form: &mut Form) -> RateLimit {
+    let per = match v1::RatePeriod::try_from(given.per) {
+        Ok(v1::RatePeriod::Unspecified | v1::RatePeriod::Second) => RatePeriod::Second,
+        Ok(v1::RatePeriod::Minute) => RatePeriod::Minute,
+        Ok(v1::RatePeriod::Hour) => RatePeriod::Hour,
+        Err(_) => {
+            form.0.add(
+                "settings.rate_limit.per",
+                "RATE_PERIOD_SECOND, RATE_PERIOD_MINUTE or RATE_PERIOD_HOUR",
+            );
+            RatePeriod::Second
+        }
+    };
+    RateLimit {
+        limit: given.limit,
+        per,
+        burst: given.burst,
+    }
+}
+
+fn rate(rate: &RateLimit) -> v1::RateLimit {
+    let per = match rate.per {
+        RatePeriod::Second => v1::RatePeriod::Second,
+        RatePeriod::Minute => v1::RatePeriod::Minute,
+        RatePeriod::Hour => v1::RatePeriod::Hour,
+    };
+    v1::RateLimit {
+        limit: rate.limit,
+        per: per as i32,
+        burst: rate.burst,
+    }
+}
+
+fn read_breaker(given: v1::BreakerPolicy, form: &mut Form) -> BreakerPolicy {
+    BreakerPolicy {
+        enabled: given.enabled,
+        failures: given.failures,
+        ratio: given.ratio,
+        window: form.span(given.window, "settings.breaker.window"),
+        min_requests: given.min_requests,
+        pause: form.span(given.pause, "settings.breaker.pause"),
+        max_pause: form.span(given.max_pause, "settings.breaker.max_pause"),
+    }
+}
+
+fn breaker(policy: BreakerPolicy) -> v1::BreakerPolicy {
+    v1::BreakerPolicy {
+        enabled: policy.enabled,
+        failures: policy.failures,
+        ratio: policy.ratio,
+        window: policy.window.map(|span| duration(span.0)),
+        min_requests: policy.min_requests,
+        pause: policy.pause.map(|span| duration(span.0)),
+        max_pause: policy.max_pause.map(|span| duration(span.0)),
     }
 }
 
@@ -40,6 +102,11 @@ pub(in crate::grpc) fn settings(settings: DeliverySettings) -> v1::DeliverySetti
         connect_timeout: settings.connect_timeout.map(|span| duration(span.0)),
         max_in_flight: settings.max_in_flight,
         retry_client_errors: settings.retry_client_errors,
+        rate_limit: settings.rate_limit.as_ref().map(rate),
+        adaptive_concurrency: settings.adaptive_concurrency,
+        breaker: settings.breaker.map(breaker),
+        max_age: settings.max_age.map(|span| duration(span.0)),
+        disable_after: settings.disable_after.map(|span| duration(span.0)),
     }
 }
 
@@ -66,6 +133,9 @@ mod tests {
             r#"{"retry":{}}"#,
             r#"{"retry":{"attempts":3,"initial":"2s","factor":1.5,"max":"1h","jitter":0.0},"timeout":"1s500ms"}"#,
             r#"{"retry":{"schedule":["1s","5m"]},"connect_timeout":"2s","max_in_flight":7,"retry_client_errors":false}"#,
+            r#"{"rate_limit":{"limit":5,"per":"minute","burst":2},"adaptive_concurrency":false,"max_age":"1h","disable_after":"0s"}"#,
+            r#"{"rate_limit":{"limit":5,"per":"second"},"breaker":{}}"#,
+            r#"{"breaker":{"enabled":true,"failures":3,"ratio":0.25,"window":"1m","min_requests":5,"pause":"2s","max_pause":"5m"}}"#,
         ] {
             let given: DeliverySettings = serde_json::from_str(json).unwrap();
             let mut form = Form::default();
@@ -92,6 +162,19 @@ mod tests {
             retry: Some(policy),
             timeout: wrong,
             connect_timeout: wrong,
+            rate_limit: Some(v1::RateLimit {
+                limit: 1,
+                per: 9,
+                burst: None,
+            }),
+            breaker: Some(v1::BreakerPolicy {
+                window: wrong,
+                pause: wrong,
+                max_pause: wrong,
+                ..v1::BreakerPolicy::default()
+            }),
+            max_age: wrong,
+            disable_after: wrong,
             ..v1::DeliverySettings::default()
         };
         read(given, &mut form);
@@ -102,6 +185,16 @@ mod tests {
             "settings.retry.max",
         ];
         assert_eq!(fields[..3], retry);
-        assert_eq!(fields[3..], ["settings.timeout", "settings.connect_timeout"]);
+        let rest = [
+            "settings.timeout",
+            "settings.connect_timeout",
+            "settings.rate_limit.per",
+            "settings.breaker.window",
+            "settings.breaker.pause",
+            "settings.breaker.max_pause",
+            "settings.max_age",
+            "settings.disable_after",
+        ];
+        assert_eq!(fields[3..], rest);
     }
 }
