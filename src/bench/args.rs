@@ -43,7 +43,7 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub batch_size: u32,
 
-    /// Connections that enqueue batches
+    /// Connections that enqueue batches, and streams of `ingest`
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub batch_concurrency: u32,
 
@@ -58,6 +58,14 @@ pub struct BenchArgs {
     /// Tasks of the large backlog; the small one it is compared with has 10,000, or a tenth if that is less
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(10..=100_000_000))]
     pub backlog: u64,
+
+    /// Tasks of `ingest`, each way
+    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
+    pub ingest: u64,
+
+    /// Subscribers of the event stream in `subscribers`
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub subscribers: u32,
 
     /// `max_in_flight` of the endpoint; the server's default if left out
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -155,6 +163,10 @@ pub enum Choice {
     Batch,
     /// Open loop at a steady low rate: how long a task takes through an idle server
     Latency,
+    /// Batches over REST and streams over gRPC, committed while nothing is pushed
+    Ingest,
+    /// Idle subscribers of the event stream: memory, and what they do to the dispatch rate
+    Subscribers,
     /// A large backlog against a small one: memory, and how fast each drains
     Backlog,
 }

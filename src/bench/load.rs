@@ -165,7 +165,7 @@ fn pause(answer: &Answer) -> Duration {
 }
 
 impl Run {
-    fn new(began: Moment) -> Self {
+    pub(super) fn new(began: Moment) -> Self {
         Self {
             began,
             ended: began,
@@ -178,7 +178,7 @@ impl Run {
         }
     }
 
-    fn add(&mut self, part: Self) {
+    pub(super) fn add(&mut self, part: Self) {
         self.accepted.extend(part.accepted);
         self.latency += part.latency;
         self.answered += part.answered;

@@ -21,6 +21,7 @@ mod payload;
 mod receiver;
 mod report;
 mod scenario;
+mod stream;
 mod verify;
 mod wire;
 

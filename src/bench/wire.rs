@@ -44,6 +44,38 @@ impl Site {
         })
     }
 
+    /// Where requests go, without a path.
+    pub(super) fn origin(&self) -> String {
+        format!("http://{}{}", self.address, self.base)
+    }
+
+    /// The key, as a header has it.
+    pub(super) fn bearer(&self) -> Option<HeaderValue> {
+        self.headers.get(header::AUTHORIZATION).cloned()
+    }
+
+    /// A connection of its own.
+    pub(super) async fn connect(&self) -> Result<TcpStream> {
+        let connecting = timeout(CONNECT, TcpStream::connect(&self.address));
+        connecting
+            .await
+            .with_context(|| format!("no connection to {} within {CONNECT:?}", self.address))?
+            .with_context(|| format!("cannot connect to {}: is the server running there?", self.address))
+    }
+
+    /// A whole `GET` as HTTP/1.1 has it, for a connection that is read by hand.
+    pub(super) fn get(&self, path: &str) -> Result<Vec<u8>> {
+        let mut request = format!("GET {}{path} HTTP/1.1\r\n", self.base).into_bytes();
+        for (name, value) in &self.headers {
+            request.extend_from_slice(name.as_str().as_bytes());
+            request.extend_from_slice(b": ");
+            request.extend_from_slice(value.as_bytes());
+            request.extend_from_slice(b"\r\n");
+        }
+        request.extend_from_slice(b"\r\n");
+        Ok(request)
+    }
+
     /// What to send to `path`, with a body of this media type.
     pub(super) fn shot(&self, method: Method, path: &str, content_type: &'static str) -> Result<Shot> {
         let uri = format!("http://{}{}{path}", self.address, self.base)
@@ -80,10 +112,7 @@ pub(super) struct Client {
 impl Client {
     /// Checks that the server is there.
     pub(super) async fn open(site: &Site) -> Result<Self> {
-        timeout(CONNECT, TcpStream::connect(&site.address))
-            .await
-            .with_context(|| format!("no connection to {} within {CONNECT:?}", site.address))?
-            .with_context(|| format!("cannot connect to {}: is the server running there?", site.address))?;
+        site.connect().await?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         connector.set_connect_timeout(Some(CONNECT));

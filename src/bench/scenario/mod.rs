@@ -2,7 +2,9 @@
 
 mod backlog;
 mod bare;
+mod ingest;
 mod latency;
+mod subscribers;
 mod throughput;
 
 use anyhow::Result;
@@ -40,17 +42,28 @@ pub(super) enum Scenario {
     Single,
     Batch,
     Backlog,
+    Ingest,
+    Subscribers,
 }
 
 impl Scenario {
     /// Those that were chosen, in the order in which they run: from the server at rest to the one with a long history.
     pub(super) fn chosen(choice: Choice) -> &'static [Self] {
         match choice {
-            Choice::All => &[Self::Latency, Self::Single, Self::Batch, Self::Backlog],
+            Choice::All => &[
+                Self::Latency,
+                Self::Single,
+                Self::Batch,
+                Self::Ingest,
+                Self::Subscribers,
+                Self::Backlog,
+            ],
             Choice::Latency => &[Self::Latency],
             Choice::Single => &[Self::Single],
             Choice::Batch => &[Self::Batch],
             Choice::Backlog => &[Self::Backlog],
+            Choice::Ingest => &[Self::Ingest],
+            Choice::Subscribers => &[Self::Subscribers],
         }
     }
 
@@ -61,6 +74,8 @@ impl Scenario {
             Self::Single => throughput::single(bench).await,
             Self::Batch => throughput::batch(bench).await,
             Self::Backlog => backlog::run(bench).await,
+            Self::Ingest => ingest::run(bench).await,
+            Self::Subscribers => subscribers::run(bench).await,
         }
     }
 }
