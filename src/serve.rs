@@ -90,12 +90,11 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
             .map(String::from)
             .unwrap_or_default(),
     };
-    let queue = open_queue(
-        queue_config(effective, url),
-        Vault::new(key.expose()),
-        &life.stop(),
-    )
-    .await?;
+    let older = effective.get(&settings::SECRETS_OLDER_KEYS);
+    let vault = older
+        .iter()
+        .fold(Vault::new(key.expose()), |vault, key| vault.reading(key.expose()));
+    let queue = open_queue(queue_config(effective, url), vault, &life.stop()).await?;
     let new_key = queue.make_first_key(now()).await?;
 
     let ports = Ports::open(effective).await?;

@@ -3,7 +3,7 @@
 use http::Method;
 use proto::{
     Attempt, Count, Endpoint, EndpointUpdate, NewEndpoint, NewSecret, Page, RevealedSecret, Secret,
-    TestResult, TestSend,
+    SignedRequest, TestResult, TestSend, Verification,
 };
 use uuid::Uuid;
 
@@ -109,5 +109,20 @@ impl Client {
     pub async fn reveal_secret(&self, endpoint: Uuid, secret: Uuid) -> Result<RevealedSecret> {
         let path = ["endpoints", &endpoint.to_string(), "secrets", &secret.to_string()];
         self.call(Method::GET, &path).answer().await
+    }
+
+    /// Deletes a signing secret: it signs nothing from now on.
+    pub async fn delete_secret(&self, endpoint: Uuid, secret: Uuid) -> Result<()> {
+        let path = ["endpoints", &endpoint.to_string(), "secrets", &secret.to_string()];
+        self.call(Method::DELETE, &path).deleted().await
+    }
+
+    /// Explains why a receiver accepts the signature of a request or does not.
+    pub async fn verify_signature(&self, endpoint: Uuid, request: &SignedRequest) -> Result<Verification> {
+        self.call(Method::POST, &["endpoints", &endpoint.to_string(), "verify"])
+            .json(request)
+            .harmless(true)
+            .answer()
+            .await
     }
 }

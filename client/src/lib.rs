@@ -27,6 +27,7 @@
 //! - A request that was turned away for now (429, 502, 503, 504), or broke on the way, is made again after a pause, as [`Retries`]
 //!   says: but only if doing it twice is the same as doing it once. So a task gets an idempotency key unless it has one.
 
+mod audit;
 mod client;
 mod dead_letters;
 mod endpoints;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use proto::{Actor, ActorKind};
 use queue::{
     keys::{KeyEntry, Rate},
     rights::{Reach, Scopes},
@@ -25,6 +26,22 @@ impl Caller {
         match self {
             Self::Key(key) => key.rights.scopes,
             Self::Token(token) => token.rights.scopes,
+        }
+    }
+
+    /// Who they are, for the audit.
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Self::Key(key) => Actor {
+                kind: ActorKind::Key,
+                id: key.id.to_string(),
+                name: key.name.clone(),
+            },
+            Self::Token(token) => Actor {
+                kind: ActorKind::Token,
+                id: token.subject.clone().unwrap_or_default(),
+                name: token.issuer.clone(),
+            },
         }
     }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Attempt, DeliverySettings, null::present, object::object};
+use crate::{Attempt, DeliverySettings, SigningScheme, null::present, object::object};
 
 /// An endpoint to be registered on a queue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -28,7 +28,10 @@ pub struct NewEndpoint {
     /// How its deliveries are made, where it differs from its queue.
     #[serde(default, deserialize_with = "object")]
     pub settings: DeliverySettings,
-    /// An existing signing secret, `whsec_` and base64 of 24 to 64 bytes; one is made if left out.
+    /// How its deliveries are signed first of all: which secret is made. Further ones can be added. Default `v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<SigningScheme>,
+    /// An existing signing secret: `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of 32 or 64 bytes. One is made if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
 }
@@ -123,47 +126,6 @@ pub struct Endpoint {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
-}
-
-/// A signing secret to be added. Requests are signed with every secret that has not expired.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(deny_unknown_fields)]
-pub struct NewSecret {
-    /// An existing secret, `whsec_` and base64 of 24 to 64 bytes; one is made if left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret: Option<String>,
-    /// How long the older secrets go on signing beside the new one: up to 30 days; default 24 h. `0s` ends them at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overlap: Option<crate::Span>,
-}
-
-/// A signing secret, without its value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct Secret {
-    /// Its id.
-    pub id: Uuid,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it stops signing; absent for the current one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<DateTime<Utc>>,
-}
-
-/// A signing secret with its value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct RevealedSecret {
-    /// Its id.
-    pub id: Uuid,
-    /// The value: `whsec_` and base64.
-    pub secret: String,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it stops signing; absent for the current one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// What a test-send posts.

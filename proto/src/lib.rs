@@ -6,6 +6,7 @@
 //! Every request type refuses unknown fields, so that a misspelt setting is an error and not a silence.
 
 mod attempts;
+mod audit;
 mod dead_letters;
 mod duration;
 mod endpoints;
@@ -20,16 +21,15 @@ mod page;
 mod problem;
 mod queues;
 mod settings;
+mod signing;
 mod tasks;
 mod traffic;
 
 pub use attempts::{Attempt, Header, Timing};
+pub use audit::{Actor, ActorKind, AuditEntry};
 pub use dead_letters::{DeadLetter, DeadLetterFilter, Replayed};
 pub use duration::Span;
-pub use endpoints::{
-    Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, NewSecret, RevealedSecret, Secret, TestResult,
-    TestSend,
-};
+pub use endpoints::{Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, TestResult, TestSend};
 pub use events::{Event, EventKind, EventMessage, Missed, MissedKind};
 pub use keys::{EnqueueRate, Key, KeyUpdate, NewKey, RotateKey, Scope};
 pub use limits::{BreakerPolicy, RateLimit, RatePeriod};
@@ -37,6 +37,9 @@ pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};
 pub use settings::{DeliverySettings, RetryPolicy};
+pub use signing::{
+    Finding, Jwk, Jwks, NewSecret, RevealedSecret, Secret, SignedRequest, SigningScheme, Verification,
+};
 pub use tasks::{
     BatchItem, BatchResult, Cancelled, Delivery, DeliveryState, Enqueued, NewTask, NewTaskWith, Payload,
     Task, TaskState,

@@ -9,7 +9,6 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, Utc};
 use proto::{DeliverySettings, EndpointStatus};
 use sqlx::types::Json;
 use tokio::sync::watch;
@@ -24,7 +23,6 @@ use crate::{
     keys::{KeyEntry, KeyHash},
     queues::no_queue,
     settings,
-    signature::{Secret, Signer},
 };
 
 /// What this node knows, as of one version. Never changed: a newer one takes its place.
@@ -241,37 +239,6 @@ impl Queue {
             next.endpoints.insert(row.id, Arc::new(endpoint));
         }
         Ok(())
-    }
-
-    async fn read_signers(
-        &self,
-        endpoints: &[EndpointId],
-    ) -> Result<HashMap<EndpointId, Vec<(Signer, Option<DateTime<Utc>>)>>> {
-        let rows = sqlx::query!(
-            r#"-- catalog: secrets of changed endpoints
-            SELECT id, endpoint_id, sealed, expires_at FROM endpoint_secrets WHERE endpoint_id = ANY($1) ORDER BY id DESC"#,
-            endpoints
-        )
-        .fetch_all(&self.inner.pool)
-        .await?;
-        let mut signers = HashMap::<_, Vec<_>>::new();
-        for row in rows {
-            let secret = self.open_secret(row.id, &row.sealed)?;
-            signers
-                .entry(row.endpoint_id)
-                .or_default()
-                .push((Signer::new(&secret), row.expires_at));
-        }
-        Ok(signers)
-    }
-
-    pub(crate) fn open_secret(&self, id: uuid::Uuid, sealed: &[u8]) -> Result<Secret> {
-        let bytes = self
-            .inner
-            .vault
-            .open(id, sealed)
-            .map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))?;
-        Secret::from_bytes(bytes).map_err(|e| Error::corrupt("endpoint_secrets", "sealed", id, e))
     }
 }
 

@@ -72,6 +72,8 @@ impl Config {
 #[derive(Clone)]
 pub struct Queue {
     pub(crate) inner: Arc<Inner>,
+    /// For whom it acts; see [`Queue::on_behalf_of`].
+    pub(crate) actor: Option<Arc<proto::Actor>>,
 }
 
 pub(crate) struct Inner {
@@ -155,6 +157,7 @@ impl Queue {
         };
         let queue = Self {
             inner: Arc::new(inner),
+            actor: None,
         };
         queue.check_installation(now).await?;
         queue.make_partitions(now).await?;
@@ -208,29 +211,6 @@ impl Queue {
         self.end_subscriptions();
         self.inner.hot.close().await;
         self.inner.pool.close().await;
-    }
-
-    async fn check_installation(&self, now: DateTime<Utc>) -> Result<()> {
-        let ours = self.inner.vault.fingerprint();
-        let id = self.with_ids(|_, rng| id::one(now, rng));
-        sqlx::query!(
-            "-- installation: first start\nINSERT INTO installation (id, vault_fingerprint) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-            id,
-            ours
-        )
-        .execute(&self.inner.pool)
-        .await?;
-        let row = sqlx::query!("-- installation\nSELECT vault_fingerprint FROM installation")
-            .fetch_one(&self.inner.pool)
-            .await?;
-        if row.vault_fingerprint == ours {
-            return Ok(());
-        }
-        Err(Error::Conflict(format!(
-            "the secrets in this database were sealed with another key ({}) than the one configured ({ours}): \
-             set secrets.key to the key that was used before; every node needs the same",
-            row.vault_fingerprint
-        )))
     }
 }
 

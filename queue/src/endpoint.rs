@@ -11,8 +11,9 @@ use crate::{
     error::Problems,
     glob, headers,
     id::{EndpointId, QueueId},
+    secrets::Signing,
     settings::{self, Settings},
-    signature::Signer,
+    signature::PublicKey,
 };
 
 /// How many shards there are. Far more than nodes, so that each gets nearly the same share; few enough to lease in one statement.
@@ -49,10 +50,19 @@ pub struct Endpoint {
     /// Whether its queue is paused.
     pub queue_paused: bool,
     /// Its signing secrets with the time each stops signing, newest first.
-    pub signers: Vec<(Signer, Option<DateTime<Utc>>)>,
+    pub signers: Vec<Signing>,
 }
 
 impl Endpoint {
+    /// What verifies its signatures of scheme `v1a` at `now`, the newest first.
+    pub fn public_keys(&self, now: DateTime<Utc>) -> Vec<PublicKey> {
+        let valid = self
+            .signers
+            .iter()
+            .filter(|(_, ends)| ends.is_none_or(|ends| ends > now));
+        valid.filter_map(|(signer, _)| signer.public_key()).collect()
+    }
+
     /// Whether its deliveries may be pushed now.
     pub fn is_open(&self) -> bool {
         self.status == EndpointStatus::Enabled && !self.queue_paused

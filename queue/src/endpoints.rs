@@ -7,13 +7,13 @@ use proto::{DeliverySettings, EndpointStatus, EndpointUpdate, EventKind, NewEndp
 use sqlx::types::Json;
 
 use crate::{
+    audit::{Action, Deed},
     catalog,
     db::Queue,
     endpoint::{self, shard_of},
     error::{Error, Problems, Result},
     id::EndpointId,
     queues::patched,
-    signature::Secret,
 };
 
 struct Row {
@@ -82,12 +82,7 @@ impl Queue {
     ) -> Result<proto::Endpoint> {
         let mut problems = Problems::default();
         let url = endpoint::check(&new, &mut problems);
-        let secret = match new.secret.as_deref().map(Secret::parse) {
-            None => Some(self.with_ids(|_, rng| Secret::make(rng))),
-            Some(parsed) => parsed
-                .map_err(|problem| problems.add("secret", problem.to_string()))
-                .ok(),
-        };
+        let secret = self.secret_of(new.secret.as_deref(), new.scheme, &mut problems);
         problems.finish()?;
         let (Some(url), Some(secret)) = (url, secret) else {
             return Err(Error::invalid("url", "cannot be read"));
@@ -118,7 +113,7 @@ impl Queue {
         )
         .execute(&mut *change.tx)
         .await?;
-        self.insert_secret(&mut change, id, &secret, now).await?;
+        self.insert_secret(&mut change, id, queue, &secret, now).await?;
         change.commit(self).await?;
         self.tell_endpoints(EventKind::EndpointCreated, queue_id, &[id], None, now);
         let mut made = self.read_endpoint(id).await?;
@@ -190,6 +185,7 @@ impl Queue {
             filter: update.filter.unwrap_or(current.filter),
             headers: update.headers.unwrap_or(current.headers.0),
             settings: patched(&current.settings.0, update.settings)?,
+            scheme: None,
             secret: None,
         };
         let mut problems = Problems::default();
@@ -273,9 +269,10 @@ impl Queue {
     /// Deletes an endpoint. What waits for it is swept away in the background.
     pub async fn delete_endpoint(&self, id: EndpointId, now: DateTime<Utc>) -> Result<()> {
         let mut change = self.begin_change().await?;
-        let queue = sqlx::query_scalar!(
+        let queue = sqlx::query!(
             "-- delete endpoint
-            UPDATE endpoints SET deleted_at = $2, updated_at = $2, changed = $3 WHERE id = $1 AND deleted_at IS NULL RETURNING queue_id",
+            UPDATE endpoints AS e SET deleted_at = $2, updated_at = $2, changed = $3 FROM queues AS q
+            WHERE e.id = $1 AND e.deleted_at IS NULL AND q.id = e.queue_id RETURNING q.id, q.name",
             id,
             now,
             change.version
@@ -283,8 +280,15 @@ impl Queue {
         .fetch_optional(&mut *change.tx)
         .await?
         .ok_or_else(|| no_endpoint(id))?;
+        let deed = Deed {
+            action: Action::EndpointDeleted,
+            subject: id.to_string(),
+            endpoint: Some(id),
+            queues: &[queue.name],
+        };
+        self.audit(&mut change.tx, deed, now).await?;
         change.commit(self).await?;
-        self.tell_endpoints(EventKind::EndpointDeleted, queue, &[id], None, now);
+        self.tell_endpoints(EventKind::EndpointDeleted, queue.id, &[id], None, now);
         Ok(())
     }
 }

@@ -6,13 +6,15 @@
 //! - [`task`], [`endpoint`], [`delivery`]: the nouns, and the rules that what callers give must meet.
 //! - [`outcome`] → [`verdict`] (by [`retry`] and [`settings`]) → [`finish`]: what happened, what is decided, what is written.
 //! - [`keys`], [`rights`]: who may ask for what.
-//! - [`signature`], [`vault`]: signing secrets, and how they are kept.
+//! - [`signature`], [`secrets`], [`vault`]: signing secrets, what they make, and how they are kept.
+//! - [`audit`]: who did what of consequence.
 //! - [`events`]: what happens, told to whoever subscribes.
 //! - [`ownership`]: which node pushes for which shard.
 //!
 //! This is the only crate that knows SQL. It knows nothing of HTTP: neither how a request came in nor how one goes out.
 
 pub mod attempts;
+pub mod audit;
 pub mod cancel;
 pub mod catalog;
 pub mod change;
@@ -29,6 +31,7 @@ pub mod finish;
 pub mod glob;
 pub mod headers;
 pub mod id;
+mod installation;
 pub mod keys;
 pub mod limits;
 pub mod listen;

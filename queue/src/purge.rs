@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use proto::{Count, DeadLetterFilter};
 
 use crate::{
+    audit::{Action, Deed},
     db::Queue,
     dead_letters::Filter,
     error::Result,
@@ -48,13 +49,27 @@ impl Queue {
     /// Cancels what was enqueued to a queue up to now and has not ended.
     pub async fn purge_queue(&self, name: &str, now: DateTime<Utc>) -> Result<Count> {
         let queue = self.find_queue(name).await?.id;
+        let deed = Deed {
+            action: Action::QueuePurged,
+            subject: name.to_owned(),
+            endpoint: None,
+            queues: &[name.to_owned()],
+        };
+        self.audit_ahead(deed, now).await?;
         self.purge(queue, None, now).await
     }
 
     /// Cancels what waits for an endpoint.
     pub async fn purge_endpoint(&self, endpoint: EndpointId, now: DateTime<Utc>) -> Result<Count> {
-        let queue = self.find_endpoint(endpoint).await?.queue_id;
-        self.purge(queue, Some(endpoint), now).await
+        let found = self.find_endpoint(endpoint).await?;
+        let deed = Deed {
+            action: Action::EndpointPurged,
+            subject: endpoint.to_string(),
+            endpoint: Some(endpoint),
+            queues: &[found.queue.clone()],
+        };
+        self.audit_ahead(deed, now).await?;
+        self.purge(found.queue_id, Some(endpoint), now).await
     }
 
     /// Cancels what waits in a queue, or for one of its endpoints, and tells of it as one event, although it may end early.
@@ -146,10 +161,27 @@ impl Queue {
         filter: DeadLetterFilter,
         now: DateTime<Utc>,
     ) -> Result<Count> {
+        let of_one = filter.queue.clone().map(|queue| vec![queue]);
+        let subject = filter.endpoint.map_or_else(
+            || of_one.clone().unwrap_or_default().concat(),
+            |endpoint| endpoint.to_string(),
+        );
+        let endpoint = filter.endpoint;
         let filter = Filter::resolve(self, reach, filter, now).await?;
+        let queues = of_one.as_deref().unwrap_or(reach.patterns());
+        let mut deed = Some(Deed {
+            action: Action::DeadLettersPurged,
+            subject,
+            endpoint,
+            queues,
+        });
         let mut batches = Batches::begin();
         loop {
             let ids = self.some_dead_letters(&filter, BATCH).await?;
+            // Where nothing is thrown away there is nothing to write down.
+            if let Some(deed) = deed.take_if(|_| !ids.is_empty()) {
+                self.audit_ahead(deed, now).await?;
+            }
             let done = sqlx::query!(
                 "-- purge dead letters\nDELETE FROM dead_letters WHERE id = ANY($1)",
                 &ids

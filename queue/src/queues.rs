@@ -5,6 +5,7 @@ use proto::{DeliverySettings, EventKind, NewQueue, QueueUpdate};
 use sqlx::types::Json;
 
 use crate::{
+    audit::{Action, Deed},
     db::Queue,
     endpoint::{check_description, check_queue_name},
     error::{Error, Problems, Result},
@@ -223,6 +224,13 @@ impl Queue {
         )
         .fetch_all(&mut *change.tx)
         .await?;
+        let deed = Deed {
+            action: Action::QueueDeleted,
+            subject: name.to_owned(),
+            endpoint: None,
+            queues: &[name.to_owned()],
+        };
+        self.audit(&mut change.tx, deed, now).await?;
         change.commit(self).await?;
         self.tell_endpoints(EventKind::EndpointDeleted, id, &endpoints, None, now);
         self.tell_queue(EventKind::QueueDeleted, id, now);

@@ -15,6 +15,8 @@ pub struct Report {
     pub deliveries: u64,
     /// Dead letters of deleted endpoints, removed.
     pub dead_letters: u64,
+    /// Entries of the audit, kept long enough.
+    pub audit: u64,
     /// Nodes not seen for a day, forgotten.
     pub nodes: u64,
 }
@@ -40,6 +42,7 @@ impl Queue {
             ..Report::default()
         };
         report.nodes = self.forget_nodes().await?;
+        report.audit = self.forget_audit(now).await?;
         report.keys = sqlx::query!(
             "-- sweep: idempotency keys
             DELETE FROM idempotency_keys WHERE (queue_id, key) IN (

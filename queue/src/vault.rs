@@ -15,16 +15,43 @@ const NONCE_BYTES: usize = 24;
 
 /// Encrypts what must not be readable in a dump of the database. A sealed value is its nonce and its ciphertext; it is bound to the
 /// row it was sealed for, so that one cannot be put in another's place.
+///
+/// One key seals; it and older ones open. So a new key can take an old one's place while nodes run: first every node knows it, then every
+/// node seals with it, then what the old one sealed is sealed anew, and then the old one can go.
 #[derive(Clone)]
 pub struct Vault {
-    cipher: XChaCha20Poly1305,
-    fingerprint: String,
+    current: Key,
+    older: Vec<Key>,
     page_key: [u8; 32],
+}
+
+#[derive(Clone)]
+struct Key {
+    id: String,
+    cipher: XChaCha20Poly1305,
+}
+
+impl Key {
+    fn new(key: &[u8; KEY_BYTES]) -> Self {
+        let id = derive(key, b"posthaste key id\0")[..8]
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let cipher = XChaCha20Poly1305::new(key.into());
+        Self { id, cipher }
+    }
+}
+
+fn derive(key: &[u8; KEY_BYTES], purpose: &[u8]) -> [u8; 32] {
+    Sha256::new_with_prefix(purpose)
+        .chain_update(key)
+        .finalize()
+        .into()
 }
 
 impl std::fmt::Debug for Vault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Vault({})", self.fingerprint)
+        write!(f, "Vault({})", self.key_id())
     }
 }
 
@@ -36,26 +63,35 @@ pub struct Unreadable;
 impl Vault {
     /// A vault with this key.
     pub fn new(key: &[u8; KEY_BYTES]) -> Self {
-        let derive = |purpose: &[u8]| -> [u8; 32] {
-            Sha256::new_with_prefix(purpose)
-                .chain_update(key)
-                .finalize()
-                .into()
-        };
-        let fingerprint = derive(b"posthaste key id\0")[..8]
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
         Self {
-            cipher: XChaCha20Poly1305::new(key.into()),
-            fingerprint,
-            page_key: derive(b"posthaste page tokens\0"),
+            current: Key::new(key),
+            older: vec![],
+            page_key: derive(key, b"posthaste page tokens\0"),
         }
     }
 
-    /// A name of the key that tells nothing of it: stored with the database, to notice at start that another key is configured.
-    pub fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    /// The same, which also opens what was sealed with another key.
+    #[must_use]
+    pub fn reading(mut self, key: &[u8; KEY_BYTES]) -> Self {
+        let key = Key::new(key);
+        if self.keys().all(|known| known.id != key.id) {
+            self.older.push(key);
+        }
+        self
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.current).chain(&self.older)
+    }
+
+    /// A name of the key that seals, which tells nothing of it: stored with what it sealed.
+    pub fn key_id(&self) -> &str {
+        &self.current.id
+    }
+
+    /// The names of all keys that open, the one that seals first.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.keys().map(|key| key.id.clone()).collect()
     }
 
     /// A key of its own purpose, the same on every node: it authenticates page tokens.
@@ -73,22 +109,25 @@ impl Vault {
             aad: row.as_bytes(),
         };
         let sealed = self
+            .current
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
             .expect("a secret is short");
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// Opens what [`Self::seal`] sealed for the row with this id.
+    /// Opens what [`Self::seal`] sealed for the row with this id, whichever of the keys it was.
     pub fn open(&self, row: Uuid, sealed: &[u8]) -> Result<Vec<u8>, Unreadable> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(Unreadable)?;
-        let payload = Payload {
-            msg: ciphertext,
-            aad: row.as_bytes(),
-        };
-        self.cipher
-            .decrypt(&XNonce::from(*nonce), payload)
-            .map_err(|_| Unreadable)
+        // The cipher authenticates: a wrong key is noticed, and there are a few at most.
+        let opened = self.keys().find_map(|key| {
+            let payload = Payload {
+                msg: ciphertext,
+                aad: row.as_bytes(),
+            };
+            key.cipher.decrypt(&XNonce::from(*nonce), payload).ok()
+        });
+        opened.ok_or(Unreadable)
     }
 }
 
@@ -114,6 +153,20 @@ mod tests {
         }
         assert_eq!(vault.open(row, &[]), Err(Unreadable));
         assert_ne!(sealed, vault.seal(row, b"secret", &mut rng));
-        assert_ne!(vault.fingerprint(), other.fingerprint());
+        assert_ne!(vault.key_id(), other.key_id());
+    }
+
+    #[test]
+    fn older_keys_open_and_the_newest_seals() {
+        let mut rng = SmallRng::seed_from_u64(3);
+        let row = Uuid::from_u128(1);
+        let (old, new) = (Vault::new(&[1; 32]), Vault::new(&[2; 32]));
+        let both = new.clone().reading(&[1; 32]).reading(&[2; 32]);
+        assert_eq!(both.key_ids(), [new.key_id(), old.key_id()]);
+        assert_eq!(both.open(row, &old.seal(row, b"a", &mut rng)).unwrap(), b"a");
+        let sealed = both.seal(row, b"b", &mut rng);
+        assert_eq!(new.open(row, &sealed).unwrap(), b"b");
+        assert_eq!(old.open(row, &sealed), Err(Unreadable));
+        assert_eq!(both.page_key(), new.page_key());
     }
 }

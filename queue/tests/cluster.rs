@@ -125,6 +125,46 @@ async fn another_vault_key_is_noticed_at_start() {
 }
 
 #[tokio::test]
+async fn the_vaults_key_is_changed_while_nodes_run() {
+    let kit = Kit::new().await;
+    let endpoint = kit.queue_with_endpoint("q").await;
+    let opened = async |vault: Vault| Queue::open(Config::new(kit.database.url()), vault, now()).await;
+    let reveal = async |queue: &Queue| -> Vec<String> {
+        let mut values = vec![];
+        for secret in queue.list_secrets(endpoint.id, now()).await.unwrap() {
+            values.push(
+                queue
+                    .reveal_secret(endpoint.id, secret.id, now())
+                    .await
+                    .unwrap()
+                    .secret,
+            );
+        }
+        values
+    };
+    // Both keys are known everywhere before the new one seals anything.
+    let cautious = opened(Vault::new(&[7; 32]).reading(&[8; 32])).await.unwrap();
+    let changed = opened(Vault::new(&[8; 32]).reading(&[7; 32])).await.unwrap();
+    changed
+        .add_secret(endpoint.id, proto::NewSecret::default(), now())
+        .await
+        .unwrap();
+    let values = reveal(&changed).await;
+    assert_eq!((values.len(), reveal(&cautious).await), (2, values.clone()));
+    for one in [[7; 32], [8; 32]] {
+        assert!(matches!(opened(Vault::new(&one)).await, Err(Error::Conflict(_))));
+    }
+    let rotated = changed.rotate_vault(now()).await.unwrap();
+    assert_eq!((rotated.count, rotated.more), (1, false));
+    let alone = opened(Vault::new(&[8; 32])).await.unwrap();
+    assert_eq!(reveal(&alone).await, values);
+    assert!(matches!(
+        opened(Vault::new(&[7; 32])).await,
+        Err(Error::Conflict(_))
+    ));
+}
+
+#[tokio::test]
 async fn nodes_hear_of_each_others_work() {
     let kit = Kit::new().await;
     let endpoint: EndpointId = kit.queue_with_endpoint("q").await.id;

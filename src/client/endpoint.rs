@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use posthaste_client::proto::{Endpoint, EndpointUpdate, NewEndpoint, TestResult, TestSend};
+use posthaste_client::proto::{Endpoint, EndpointUpdate, NewEndpoint, SigningScheme, TestResult, TestSend};
 use uuid::Uuid;
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
     queue::until_done,
     rows,
     screen::note,
-    secret::{self, SecretVerb},
+    secret::{self, RequestArgs, SecretVerb},
     settings::{ChangedSettings, NewSettings, SETTINGS_HELP},
 };
 use crate::{cli::Output, receive::print::shown};
@@ -54,7 +54,10 @@ enum Verb {
         header: Vec<(String, String)>,
         #[command(flatten)]
         settings: NewSettings,
-        /// Read the signing secret (whsec_…) from standard input in place of having one made
+        /// How deliveries are signed first of all: v1 (HMAC) or v1a (ed25519) [default: v1]
+        #[arg(long, value_parser = secret::scheme)]
+        scheme: Option<SigningScheme>,
+        /// Read the signing secret (whsec_… or whsk_…) from standard input in place of having one made
         #[arg(long)]
         secret_stdin: bool,
     },
@@ -134,10 +137,17 @@ enum Verb {
         #[command(flatten)]
         list: ListArgs,
     },
-    /// List, rotate and reveal its signing secrets
+    /// List, rotate, reveal and delete its signing secrets
     Secret {
         #[command(subcommand)]
         verb: SecretVerb,
+    },
+    /// Explain the signature of a request as a receiver has it; fails unless it is good
+    Verify {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        request: RequestArgs,
     },
 }
 
@@ -161,6 +171,7 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
             filter,
             header,
             settings,
+            scheme,
             secret_stdin,
         } => {
             let new = NewEndpoint {
@@ -169,6 +180,7 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
                 filter,
                 headers: headers(header)?,
                 settings: settings.read()?,
+                scheme,
                 secret: secret_stdin
                     .then(|| prompt::secret("signing secret"))
                     .transpose()?,
@@ -228,6 +240,7 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
         }
         Verb::Attempts { which, list } => session.list(client.attempts_of_endpoint(which.id), &list).await,
         Verb::Secret { verb } => secret::run(verb, &session).await,
+        Verb::Verify { which, request } => secret::verify(which, request, &session).await,
     }
 }
 

@@ -5,6 +5,7 @@
 //! the server refused or something failed, and 2 where the command line was wrong.
 
 mod args;
+mod audit;
 mod dlq;
 mod endpoint;
 mod enqueue;
@@ -32,6 +33,7 @@ use futures_util::TryStreamExt;
 use posthaste_client::{Client, List, proto::Page};
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use audit::{AuditArgs, VaultArgs};
 pub use dlq::DlqArgs;
 pub use endpoint::EndpointArgs;
 pub use enqueue::EnqueueArgs;
@@ -73,6 +75,10 @@ pub enum ClientCommand {
     Dlq(DlqArgs),
     /// Make, list, change, rotate and revoke API keys
     Key(KeyArgs),
+    /// List what was done of consequence: secrets shown, keys made, things deleted
+    Audit(AuditArgs),
+    /// Seal signing secrets anew after a change of the server's key
+    Vault(VaultArgs),
     /// Print what happens to tasks, deliveries, endpoints and queues, as it happens
     Events(EventsArgs),
 }
@@ -105,6 +111,8 @@ async fn carry_out(command: ClientCommand, environment: &BTreeMap<String, String
         ClientCommand::Task(args) => task::run(args, environment).await,
         ClientCommand::Dlq(args) => dlq::run(args, environment).await,
         ClientCommand::Key(args) => key::run(args, environment).await,
+        ClientCommand::Audit(args) => audit::run(args, environment).await,
+        ClientCommand::Vault(args) => audit::vault(args, environment).await,
         ClientCommand::Events(args) => events::run(args, environment).await,
     }
 }

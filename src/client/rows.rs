@@ -161,13 +161,25 @@ impl Row for Endpoint {
 }
 
 impl Row for Secret {
-    const COLUMNS: &'static [Column] = &[Column::whole("id"), Column::whole("made"), Column::whole("ends")];
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("id"),
+        Column::whole("scheme"),
+        Column::whole("made"),
+        Column::whole("ends"),
+        Column::text("public key"),
+    ];
 
     fn cells(&self, times: Times) -> Vec<String> {
         let ends = self
             .expires_at
             .map_or_else(|| "never".to_owned(), |at| times.distance(at));
-        vec![self.id.to_string(), times.distance(self.created_at), ends]
+        vec![
+            self.id.to_string(),
+            word(self.scheme),
+            times.distance(self.created_at),
+            ends,
+            self.public_key.clone().unwrap_or_default(),
+        ]
     }
 }
 

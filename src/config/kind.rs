@@ -271,6 +271,30 @@ impl Kind for Key {
     }
 }
 
+/// A comma-separated list of keys; may be empty. Never shown.
+#[derive(Debug)]
+pub struct Keys;
+
+impl Kind for Keys {
+    type Value = Vec<SecretKey>;
+
+    fn parse(&self, text: &str) -> Result<Vec<SecretKey>, String> {
+        text.split(',')
+            .map(str::trim)
+            .filter(|item| !item.is_empty())
+            .map(|item| Key.parse(item))
+            .collect()
+    }
+
+    fn allowed(&self) -> String {
+        "a comma-separated list (in the file also an array) of keys of 32 bytes in base64".to_owned()
+    }
+
+    fn secrecy(&self) -> Secrecy {
+        Secrecy::Whole
+    }
+}
+
 /// Which log lines are written.
 #[derive(Debug)]
 pub struct LogFilter;
@@ -403,5 +427,8 @@ mod tests {
         assert!(matches!(Maybe(DatabaseUrl).parse(" "), Ok(None)));
         assert!(DatabaseUrl.parse("").is_err());
         assert!(Maybe(Key).parse("c2hvcnQ=").is_err());
+        let key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+        assert_eq!(Keys.parse(&format!("{key}, {key}")).map(|keys| keys.len()), Ok(2));
+        assert!(Keys.parse(&format!("{key},c2hvcnQ=")).is_err());
     }
 }

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::kind::{
-    Count, DatabaseUrl, Key, Kind, Listen, LogFilter, Maybe, Place, Ranges, Size, Switch, Time, Words,
+    Count, DatabaseUrl, Key, Keys, Kind, Listen, LogFilter, Maybe, Place, Ranges, Size, Switch, Time, Words,
 };
 use super::{Effective, Secrecy, Surroundings};
 
@@ -149,6 +149,9 @@ settings! {
     /// Encrypts signing secrets in the database; the same on every node, and needed to read them again. Left out, a
     /// key is made at the first start and kept in `data_dir/secret.key`.
     SECRETS_KEY: Maybe<Key> = "secrets.key", Fixed(""), Maybe(Key);
+    /// Further keys with which signing secrets in the database may be sealed: they are read with these, and sealed with
+    /// `secrets.key`. For a change of the key; `posthaste vault rotate` ends it.
+    SECRETS_OLDER_KEYS: Keys = "secrets.older_keys", Fixed(""), Keys;
 
     /// Where the REST API and the console listen. Only this machine by default, so that a first try is not open to
     /// the network; in a container it is 0.0.0.0:8080.

@@ -53,7 +53,7 @@ impl Acting {
     pub(crate) async fn purge_dead_letters(&self, filter: DeadLetterFilter) -> Result<Count, Refusal> {
         self.may(Scope::Manage)?;
         check(&filter)?;
-        let (queue, reach, now) = (self.queue().clone(), self.reach().clone(), time::now());
+        let (queue, reach, now) = (self.audited(), self.reach().clone(), time::now());
         to_its_end(async move { queue.purge_dead_letters(&reach, filter, now).await }).await
     }
 }

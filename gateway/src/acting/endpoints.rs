@@ -45,7 +45,7 @@ impl Acting {
         // A queue that is not there is the first thing to hear of.
         self.queue().find_queue(queue).await?;
         self.gateway.vet(&new.url)?;
-        Ok(self.queue().make_endpoint(queue, new, time::now()).await?)
+        Ok(self.audited().make_endpoint(queue, new, time::now()).await?)
     }
 
     /// Lists the endpoints of a queue, oldest first.
@@ -86,7 +86,7 @@ impl Acting {
     pub(crate) async fn delete_endpoint(&self, id: EndpointId) -> Result<(), Refusal> {
         self.may(Scope::Manage)?;
         self.endpoint(id).await?;
-        Ok(self.queue().delete_endpoint(id, time::now()).await?)
+        Ok(self.audited().delete_endpoint(id, time::now()).await?)
     }
 
     /// Changes an endpoint's status.
@@ -105,7 +105,7 @@ impl Acting {
     pub(crate) async fn purge_endpoint(&self, id: EndpointId) -> Result<Count, Refusal> {
         self.may(Scope::Manage)?;
         self.endpoint(id).await?;
-        let (queue, now) = (self.queue().clone(), time::now());
+        let (queue, now) = (self.audited(), time::now());
         to_its_end(async move { queue.purge_endpoint(id, now).await }).await
     }
 }

@@ -16,7 +16,7 @@ impl Acting {
     pub(crate) async fn make_key(&self, new: NewKey) -> Result<Key, Refusal> {
         self.may(Scope::Admin)?;
         self.may_give(&new.queues)?;
-        Ok(self.queue().make_key(new, time::now()).await?)
+        Ok(self.audited().make_key(new, time::now()).await?)
     }
 
     /// Lists keys, oldest first, those included that were revoked or have expired.
@@ -42,19 +42,19 @@ impl Acting {
     pub(crate) async fn update_key(&self, id: Uuid, update: KeyUpdate) -> Result<Key, Refusal> {
         self.read_key(id).await?;
         self.may_give(update.queues.as_deref().unwrap_or_default())?;
-        Ok(self.queue().update_key(id, update, time::now()).await?)
+        Ok(self.audited().update_key(id, update, time::now()).await?)
     }
 
     /// Revokes a key for good.
     pub(crate) async fn revoke_key(&self, id: Uuid) -> Result<(), Refusal> {
         self.read_key(id).await?;
-        Ok(self.queue().revoke_key(id, time::now()).await?)
+        Ok(self.audited().revoke_key(id, time::now()).await?)
     }
 
     /// Makes a key with the same rights in the place of one, beside which that one works for a while.
     pub(crate) async fn rotate_key(&self, id: Uuid, rotate: RotateKey) -> Result<Key, Refusal> {
         self.read_key(id).await?;
-        Ok(self.queue().rotate_key(id, rotate, time::now()).await?)
+        Ok(self.audited().rotate_key(id, rotate, time::now()).await?)
     }
 
     /// Nobody gives what they do not have. `admin`, which alone gives, has every scope: what is left to ask for is the queues.

@@ -6,6 +6,7 @@
 //! Both are asked before anything else is looked at, so that nothing in an answer tells a stranger's thing from none.
 
 mod attempts;
+mod audit;
 mod dead_letters;
 mod endpoints;
 mod enqueue;
@@ -36,6 +37,7 @@ use crate::{
 pub(crate) use self::{
     endpoints::Switch,
     events::{Ended, Watch},
+    secrets::{jwk, public_keys},
 };
 
 /// A caller at the gateway. Handlers get it as an extractor behind [`crate::auth::require_caller`].
@@ -79,6 +81,11 @@ impl Acting {
 
     fn queue(&self) -> &queue::Queue {
         self.gateway.queue()
+    }
+
+    /// The queue for verbs of consequence: what they do is written down as the caller's doing.
+    fn audited(&self) -> queue::Queue {
+        self.queue().on_behalf_of(self.caller.actor())
     }
 
     /// Refuses who lacks a scope.

@@ -52,7 +52,7 @@ impl Acting {
     pub(crate) async fn delete_queue(&self, name: &str) -> Result<(), Refusal> {
         self.may(Scope::Manage)?;
         self.reaches(name)?;
-        Ok(self.queue().delete_queue(name, time::now()).await?)
+        Ok(self.audited().delete_queue(name, time::now()).await?)
     }
 
     /// Pauses a queue, or lets it go on.
@@ -66,7 +66,7 @@ impl Acting {
     pub(crate) async fn purge_queue(&self, name: &str) -> Result<Count, Refusal> {
         self.may(Scope::Manage)?;
         self.reaches(name)?;
-        let (queue, name, now) = (self.queue().clone(), name.to_owned(), time::now());
+        let (queue, name, now) = (self.audited(), name.to_owned(), time::now());
         to_its_end(async move { queue.purge_queue(&name, now).await }).await
     }
 }

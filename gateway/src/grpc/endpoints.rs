@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 use super::{
     open,
     status::reply,
-    wire::{self, Form, attempts, endpoints, queues},
+    wire::{self, Form, attempts, endpoints, queues, signing},
 };
 use crate::{acting::Switch, path::queue_name, state::Gateway};
 
@@ -171,7 +171,7 @@ impl EndpointService for Endpoints {
     ) -> Result<Response<v1::ListSecretsResponse>, Status> {
         let (acting, given) = open(&self.0, request)?;
         let page = acting.list_secrets(wire::id(&given.id)?).await?;
-        let secrets = page.items.iter().map(endpoints::secret).collect();
+        let secrets = page.items.into_iter().map(signing::secret).collect();
         Ok(reply(v1::ListSecretsResponse { secrets }))
     }
 
@@ -180,8 +180,8 @@ impl EndpointService for Endpoints {
         request: Request<v1::AddSecretRequest>,
     ) -> Result<Response<v1::AddSecretResponse>, Status> {
         let (acting, given) = open(&self.0, request)?;
-        let (id, new) = endpoints::read_new_secret(given)?;
-        let secret = Some(endpoints::revealed(acting.add_secret(id, new).await?));
+        let (id, new) = signing::read_new(given)?;
+        let secret = Some(signing::revealed(acting.add_secret(id, new).await?));
         Ok(reply(v1::AddSecretResponse { secret }))
     }
 
@@ -193,7 +193,29 @@ impl EndpointService for Endpoints {
         let mut form = Form::default();
         let (id, secret) = (form.id(&given.id, "id"), form.id(&given.secret, "secret"));
         form.finish()?;
-        let secret = Some(endpoints::revealed(acting.reveal_secret(id, secret).await?));
+        let secret = Some(signing::revealed(acting.reveal_secret(id, secret).await?));
         Ok(reply(v1::RevealSecretResponse { secret }))
+    }
+
+    async fn delete_secret(
+        &self,
+        request: Request<v1::DeleteSecretRequest>,
+    ) -> Result<Response<v1::DeleteSecretResponse>, Status> {
+        let (acting, given) = open(&self.0, request)?;
+        let mut form = Form::default();
+        let (id, secret) = (form.id(&given.id, "id"), form.id(&given.secret, "secret"));
+        form.finish()?;
+        acting.delete_secret(id, secret).await?;
+        Ok(reply(v1::DeleteSecretResponse {}))
+    }
+
+    async fn verify_signature(
+        &self,
+        request: Request<v1::VerifySignatureRequest>,
+    ) -> Result<Response<v1::VerifySignatureResponse>, Status> {
+        let (acting, given) = open(&self.0, request)?;
+        let (id, request, body) = signing::read_signed(given)?;
+        let told = acting.verify(id, request, body).await?;
+        Ok(reply(signing::verification(told)))
     }
 }

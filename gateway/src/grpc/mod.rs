@@ -8,6 +8,7 @@
 //! - `meter`, `deadline`: what a message may take of memory and time, and how long a caller waits.
 //! - `health`, `reflection`: for load balancers, and for tools that know no `.proto` file.
 
+mod audit;
 mod calls;
 mod dead_letters;
 mod deadline;
@@ -33,9 +34,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use proto::grpc::v1::{
-    dead_letter_service_server::DeadLetterServiceServer, endpoint_service_server::EndpointServiceServer,
-    event_service_server::EventServiceServer, key_service_server::KeyServiceServer,
-    queue_service_server::QueueServiceServer, task_service_server::TaskServiceServer,
+    audit_service_server::AuditServiceServer, dead_letter_service_server::DeadLetterServiceServer,
+    endpoint_service_server::EndpointServiceServer, event_service_server::EventServiceServer,
+    key_service_server::KeyServiceServer, queue_service_server::QueueServiceServer,
+    task_service_server::TaskServiceServer,
 };
 use tonic::{Status, codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
@@ -110,6 +112,10 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
             served!(EventServiceServer, events::Events(gateway.clone()), small),
         );
         api = serve(api, served!(KeyServiceServer, keys::Keys(gateway.clone()), small));
+        api = serve(
+            api,
+            served!(AuditServiceServer, audit::Audit(gateway.clone()), small),
+        );
         api = api.layer(from_fn_with_state(gateway.clone(), calls::require_caller));
     }
     // Anyone may ask whether it is well, and what there is.

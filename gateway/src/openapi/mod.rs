@@ -37,7 +37,7 @@ Every error is a problem document (RFC 9457) that names each wrong field. Lists 
 What a key may not see is not there: 404, as for an id that nobody has. Query parameters and fields that are not known are refused.";
 
 /// The groups of operations, in the order in which they are read.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 11] = [
     ("Queues", "Named streams of tasks, with their defaults."),
     (
         "Endpoints",
@@ -59,7 +59,15 @@ const TAGS: [(&str, &str); 9] = [
         "Keys",
         "API keys: what they allow, on which queues, and until when.",
     ),
+    (
+        "Audit",
+        "Who did what of consequence; and the key that secrets are sealed with.",
+    ),
     ("Events", "What happens, as it happens."),
+    (
+        "Public keys",
+        "What receivers verify signatures of scheme `v1a` with.",
+    ),
     ("Node", "How this node is."),
     ("Documentation", "This document, for programs and for people."),
 ];

@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod attempts;
+mod audit;
 mod contract;
 mod dead_letters;
 mod docs;
@@ -34,6 +35,7 @@ mod keys;
 mod queues;
 mod secrets;
 mod tasks;
+mod well_known;
 
 /// The whole REST API. [`crate::serve`] serves it; a test may call it.
 pub fn router(gateway: Gateway) -> Router {
@@ -91,12 +93,14 @@ fn routes(config: &Config) -> Routes {
         .merge(attempts::lists())
         .merge(dead_letters::lists())
         .merge(keys::lists())
+        .merge(audit::lists())
         .layer(kept(quick, true));
     // Actions on many things end by themselves, later than a request may.
     let actions = OpenApiRouter::new()
         .merge(queues::actions())
         .merge(endpoints::actions())
         .merge(dead_letters::actions())
+        .merge(audit::actions())
         .layer(kept(long, false));
     let api = if config.health_only {
         OpenApiRouter::new()
@@ -104,7 +108,12 @@ fn routes(config: &Config) -> Routes {
         OpenApiRouter::new().merge(requests).merge(lists).merge(actions)
     };
     // Anyone may ask whether it is well, and what there is.
-    let (open, of_open) = health::routes().layer(kept(quick, true)).split_for_parts();
+    let open = if config.health_only {
+        health::routes()
+    } else {
+        health::routes().merge(well_known::routes())
+    };
+    let (open, of_open) = open.layer(kept(quick, true)).split_for_parts();
     let docs = docs::routes().merge(contract::routes());
     let (docs, of_docs) = docs.layer(kept(quick, true)).split_for_parts();
     let (behind_key, mut document) = api.split_for_parts();

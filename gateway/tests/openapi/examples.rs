@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use proto::{
-    Attempt, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event, Key, Problem,
-    Queue, Replayed, RevealedSecret, Secret, Task, TestResult, Traffic,
+    Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
+    Jwks, Key, Problem, Queue, Replayed, RevealedSecret, Secret, Task, TestResult, Traffic, Verification,
 };
 use queue::verdict::Verdict;
 use serde::de::DeserializeOwned;
@@ -24,8 +24,9 @@ fn as_a<T: DeserializeOwned>(example: &Value) -> Result<(), serde_json::Error> {
 }
 
 /// The type of each schema that an answer has. `Health` is the gateway's own, and has no type that reads it.
-const READS: [(&str, Reads); 19] = [
+const READS: [(&str, Reads); 22] = [
     ("Attempt", as_a::<Attempt>),
+    ("AuditEntry", as_a::<AuditEntry>),
     ("BatchResult", as_a::<BatchResult>),
     ("Cancelled", as_a::<Cancelled>),
     ("Count", as_a::<Count>),
@@ -35,6 +36,7 @@ const READS: [(&str, Reads); 19] = [
     ("Enqueued", as_a::<Enqueued>),
     ("Event", as_a::<Event>),
     ("Health", as_a::<Value>),
+    ("Jwks", as_a::<Jwks>),
     ("Key", as_a::<Key>),
     ("Problem", as_a::<Problem>),
     ("Queue", as_a::<Queue>),
@@ -44,6 +46,7 @@ const READS: [(&str, Reads); 19] = [
     ("Task", as_a::<Task>),
     ("TestResult", as_a::<TestResult>),
     ("Traffic", as_a::<Traffic>),
+    ("Verification", as_a::<Verification>),
 ];
 
 /// The schemas of all answers in JSON; of a page that of its items.

@@ -14,4 +14,5 @@ mod idempotency;
 mod kit;
 mod pages;
 mod queues;
+mod signing;
 mod tasks;

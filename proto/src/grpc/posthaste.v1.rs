@@ -177,6 +177,485 @@ impl Failure {
         }
     }
 }
+/// Who did something.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Actor {
+    /// How they showed who they are.
+    #[prost(enumeration = "ActorKind", tag = "1")]
+    pub kind: i32,
+    /// The id of the API key, or the subject of the token; empty for the server itself.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    /// The name that the key had then, or the issuer of the token.
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+}
+/// Something of consequence that somebody did.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditEntry {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// When.
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who.
+    #[prost(message, optional, tag = "3")]
+    pub actor: ::core::option::Option<Actor>,
+    /// What, such as `secret.revealed` or `key.made`; new ones may come.
+    #[prost(string, tag = "4")]
+    pub action: ::prost::alloc::string::String,
+    /// What it was done to: an id, or a queue's name.
+    #[prost(string, tag = "5")]
+    pub subject: ::prost::alloc::string::String,
+    /// The endpoint that it belongs to, if it belongs to one.
+    #[prost(string, optional, tag = "6")]
+    pub endpoint: ::core::option::Option<::prost::alloc::string::String>,
+    /// The queues that it concerns: names, or the globs of a key. Whoever does not reach all of them is not shown it.
+    #[prost(string, repeated, tag = "7")]
+    pub queues: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Asks for a page of the audit.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAuditRequest {
+    /// How many at most: 1 to 1,000; default 50.
+    #[prost(uint32, optional, tag = "1")]
+    pub limit: ::core::option::Option<u32>,
+    /// The `next_page` of the page before; left out for the first one.
+    #[prost(string, optional, tag = "2")]
+    pub page: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// A page of the audit.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAuditResponse {
+    /// The entries.
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<AuditEntry>,
+    /// Give this as `page` to go on; absent on the last page.
+    #[prost(string, optional, tag = "2")]
+    pub next_page: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// Asks for every secret to be sealed anew.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateVaultRequest {}
+/// What was sealed anew.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateVaultResponse {
+    /// How many secrets.
+    #[prost(uint64, tag = "1")]
+    pub count: u64,
+    /// Whether there are more left than one call could take: call again to go on.
+    #[prost(bool, tag = "2")]
+    pub more: bool,
+}
+/// How somebody showed who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ActorKind {
+    /// Never sent.
+    Unspecified = 0,
+    /// With an API key.
+    Key = 1,
+    /// With a token of an issuer that is trusted.
+    Token = 2,
+    /// The server itself did it.
+    Server = 3,
+}
+impl ActorKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ACTOR_KIND_UNSPECIFIED",
+            Self::Key => "ACTOR_KIND_KEY",
+            Self::Token => "ACTOR_KIND_TOKEN",
+            Self::Server => "ACTOR_KIND_SERVER",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ACTOR_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "ACTOR_KIND_KEY" => Some(Self::Key),
+            "ACTOR_KIND_TOKEN" => Some(Self::Token),
+            "ACTOR_KIND_SERVER" => Some(Self::Server),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc-client")]
+pub mod audit_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Who did what of consequence; and the key that secrets are sealed with. For those who have the scope `admin`.
+    #[derive(Debug, Clone)]
+    pub struct AuditServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AuditServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AuditServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AuditServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Lists what was done, newest first. Entries are kept for 400 days.
+        pub async fn list_audit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAuditResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.AuditService/ListAudit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.AuditService", "ListAudit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Seals every secret anew with the current key. What one call cannot take is left: call again to go on.
+        pub async fn rotate_vault(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RotateVaultRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateVaultResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.AuditService/RotateVault",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.AuditService", "RotateVault"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod audit_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AuditServiceServer.
+    #[async_trait]
+    pub trait AuditService: std::marker::Send + std::marker::Sync + 'static {
+        /// Lists what was done, newest first. Entries are kept for 400 days.
+        async fn list_audit(
+            &self,
+            request: tonic::Request<super::ListAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAuditResponse>,
+            tonic::Status,
+        >;
+        /// Seals every secret anew with the current key. What one call cannot take is left: call again to go on.
+        async fn rotate_vault(
+            &self,
+            request: tonic::Request<super::RotateVaultRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RotateVaultResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Who did what of consequence; and the key that secrets are sealed with. For those who have the scope `admin`.
+    #[derive(Debug)]
+    pub struct AuditServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AuditServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServiceServer<T>
+    where
+        T: AuditService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/posthaste.v1.AuditService/ListAudit" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAuditSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::ListAuditRequest>
+                    for ListAuditSvc<T> {
+                        type Response = super::ListAuditResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAuditRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::list_audit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAuditSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.AuditService/RotateVault" => {
+                    #[allow(non_camel_case_types)]
+                    struct RotateVaultSvc<T: AuditService>(pub Arc<T>);
+                    impl<
+                        T: AuditService,
+                    > tonic::server::UnaryService<super::RotateVaultRequest>
+                    for RotateVaultSvc<T> {
+                        type Response = super::RotateVaultResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RotateVaultRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AuditService>::rotate_vault(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RotateVaultSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AuditServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "posthaste.v1.AuditService";
+    impl<T> tonic::server::NamedService for AuditServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A delivery that ran out of attempts or was refused for good; kept until replayed, purged or expired.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeadLetter {
@@ -1198,9 +1677,12 @@ pub struct CreateEndpointRequest {
     /// How its deliveries are made, where it differs from its queue.
     #[prost(message, optional, tag = "6")]
     pub settings: ::core::option::Option<DeliverySettings>,
-    /// An existing signing secret, `whsec_` and base64 of 24 to 64 bytes; one is made if left out.
+    /// An existing signing secret: `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of 32 or 64 bytes. One is made if left out.
     #[prost(string, optional, tag = "7")]
     pub secret: ::core::option::Option<::prost::alloc::string::String>,
+    /// How its deliveries are signed first of all: which secret is made.
+    #[prost(enumeration = "SigningScheme", tag = "8")]
+    pub scheme: i32,
 }
 /// An endpoint that was registered.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1446,6 +1928,12 @@ pub struct Secret {
     /// When it stops signing; absent for the current one.
     #[prost(message, optional, tag = "3")]
     pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How it signs.
+    #[prost(enumeration = "SigningScheme", tag = "4")]
+    pub scheme: i32,
+    /// `whpk_` and base64: what verifies its signatures, where that is not the secret itself.
+    #[prost(string, optional, tag = "5")]
+    pub public_key: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A signing secret with its value.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1453,7 +1941,7 @@ pub struct RevealedSecret {
     /// Its id.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// The value: `whsec_` and base64.
+    /// The value: `whsec_` or `whsk_`, and base64.
     #[prost(string, tag = "2")]
     pub secret: ::prost::alloc::string::String,
     /// When it was made.
@@ -1462,6 +1950,12 @@ pub struct RevealedSecret {
     /// When it stops signing; absent for the current one.
     #[prost(message, optional, tag = "4")]
     pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How it signs.
+    #[prost(enumeration = "SigningScheme", tag = "5")]
+    pub scheme: i32,
+    /// `whpk_` and base64: what verifies its signatures, where that is not the secret itself.
+    #[prost(string, optional, tag = "6")]
+    pub public_key: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// Asks for the secrets of an endpoint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1483,12 +1977,15 @@ pub struct AddSecretRequest {
     /// The endpoint's id.
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
-    /// An existing secret, `whsec_` and base64 of 24 to 64 bytes; one is made if left out.
+    /// An existing secret: `whsec_` and base64 of 24 to 64 bytes, or `whsk_` and base64 of 32 or 64 bytes. One is made if left out.
     #[prost(string, optional, tag = "2")]
     pub secret: ::core::option::Option<::prost::alloc::string::String>,
     /// How long the older secrets go on signing beside the new one: up to 30 days; default 24 h. Zero ends them at once.
     #[prost(message, optional, tag = "3")]
     pub overlap: ::core::option::Option<::prost_types::Duration>,
+    /// Which secret is made. The older ones of the same scheme end after the overlap; those of the other go on.
+    #[prost(enumeration = "SigningScheme", tag = "4")]
+    pub scheme: i32,
 }
 /// A secret that was added.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1513,6 +2010,100 @@ pub struct RevealSecretResponse {
     /// The secret.
     #[prost(message, optional, tag = "1")]
     pub secret: ::core::option::Option<RevealedSecret>,
+}
+/// Asks for a secret to be deleted.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteSecretRequest {
+    /// The endpoint's id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The secret's id.
+    #[prost(string, tag = "2")]
+    pub secret: ::prost::alloc::string::String,
+}
+/// A secret was deleted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteSecretResponse {}
+/// A request as a receiver has it, whose signature is to be explained.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VerifySignatureRequest {
+    /// The endpoint's id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// Its headers, of which `webhook-id`, `webhook-timestamp` and `webhook-signature` matter; case is no matter. At most 100.
+    #[prost(btree_map = "string, string", tag = "2")]
+    pub headers: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Its body. Left out: the payload of the task that `webhook-id` names.
+    #[prost(bytes = "bytes", optional, tag = "3")]
+    pub body: ::core::option::Option<::prost::bytes::Bytes>,
+    /// The secret or public key that the receiver verifies with, to be compared with those of the endpoint. It is not kept.
+    #[prost(string, optional, tag = "4")]
+    pub secret: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// Whether a receiver should accept a signature, and if not, why.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VerifySignatureResponse {
+    /// Whether every library accepts it: a secret that signs now made it, for this id, time and body, and nothing is amiss.
+    #[prost(bool, tag = "1")]
+    pub valid: bool,
+    /// The whole in a sentence.
+    #[prost(string, tag = "2")]
+    pub explanation: ::prost::alloc::string::String,
+    /// The id of the endpoint's secret that made a signature here, as far as one did.
+    #[prost(string, optional, tag = "3")]
+    pub secret: ::core::option::Option<::prost::alloc::string::String>,
+    /// The scheme of that signature.
+    #[prost(enumeration = "SigningScheme", tag = "4")]
+    pub scheme: i32,
+    /// What is amiss; empty if nothing is.
+    #[prost(message, repeated, tag = "5")]
+    pub findings: ::prost::alloc::vec::Vec<Finding>,
+}
+/// One thing that is amiss with a signed request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Finding {
+    /// A word for programs, such as `timestamp_too_old` or `body_changed`; new ones may come.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// A sentence for people: what is wrong, and what to do.
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+}
+/// How requests are signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum SigningScheme {
+    /// Left out: `v1` where one is chosen.
+    Unspecified = 0,
+    /// HMAC-SHA256 with a secret that both sides have (`whsec_`).
+    V1 = 1,
+    /// ed25519: signed with a private key (`whsk_`), verified with a public one (`whpk_`).
+    V1a = 2,
+}
+impl SigningScheme {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SIGNING_SCHEME_UNSPECIFIED",
+            Self::V1 => "SIGNING_SCHEME_V1",
+            Self::V1a => "SIGNING_SCHEME_V1A",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SIGNING_SCHEME_UNSPECIFIED" => Some(Self::Unspecified),
+            "SIGNING_SCHEME_V1" => Some(Self::V1),
+            "SIGNING_SCHEME_V1A" => Some(Self::V1a),
+            _ => None,
+        }
+    }
 }
 /// Whether an endpoint is pushed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2033,7 +2624,7 @@ pub mod endpoint_service_client {
                 .insert(GrpcMethod::new("posthaste.v1.EndpointService", "AddSecret"));
             self.inner.unary(req, path, codec).await
         }
-        /// Reads a signing secret with its value.
+        /// Reads a signing secret with its value. That it was shown is written down in the audit.
         pub async fn reveal_secret(
             &mut self,
             request: impl tonic::IntoRequest<super::RevealSecretRequest>,
@@ -2056,6 +2647,58 @@ pub mod endpoint_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("posthaste.v1.EndpointService", "RevealSecret"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Deletes a signing secret: it signs nothing from now on.
+        pub async fn delete_secret(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DeleteSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteSecretResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.EndpointService/DeleteSecret",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.EndpointService", "DeleteSecret"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Explains why a receiver accepts the signature of a request or does not.
+        pub async fn verify_signature(
+            &mut self,
+            request: impl tonic::IntoRequest<super::VerifySignatureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::VerifySignatureResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.EndpointService/VerifySignature",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("posthaste.v1.EndpointService", "VerifySignature"),
+                );
             self.inner.unary(req, path, codec).await
         }
     }
@@ -2193,12 +2836,28 @@ pub mod endpoint_service_server {
             tonic::Response<super::AddSecretResponse>,
             tonic::Status,
         >;
-        /// Reads a signing secret with its value.
+        /// Reads a signing secret with its value. That it was shown is written down in the audit.
         async fn reveal_secret(
             &self,
             request: tonic::Request<super::RevealSecretRequest>,
         ) -> std::result::Result<
             tonic::Response<super::RevealSecretResponse>,
+            tonic::Status,
+        >;
+        /// Deletes a signing secret: it signs nothing from now on.
+        async fn delete_secret(
+            &self,
+            request: tonic::Request<super::DeleteSecretRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::DeleteSecretResponse>,
+            tonic::Status,
+        >;
+        /// Explains why a receiver accepts the signature of a request or does not.
+        async fn verify_signature(
+            &self,
+            request: tonic::Request<super::VerifySignatureRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::VerifySignatureResponse>,
             tonic::Status,
         >;
     }
@@ -3001,6 +3660,97 @@ pub mod endpoint_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = RevealSecretSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.EndpointService/DeleteSecret" => {
+                    #[allow(non_camel_case_types)]
+                    struct DeleteSecretSvc<T: EndpointService>(pub Arc<T>);
+                    impl<
+                        T: EndpointService,
+                    > tonic::server::UnaryService<super::DeleteSecretRequest>
+                    for DeleteSecretSvc<T> {
+                        type Response = super::DeleteSecretResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DeleteSecretRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EndpointService>::delete_secret(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DeleteSecretSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.EndpointService/VerifySignature" => {
+                    #[allow(non_camel_case_types)]
+                    struct VerifySignatureSvc<T: EndpointService>(pub Arc<T>);
+                    impl<
+                        T: EndpointService,
+                    > tonic::server::UnaryService<super::VerifySignatureRequest>
+                    for VerifySignatureSvc<T> {
+                        type Response = super::VerifySignatureResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::VerifySignatureRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EndpointService>::verify_signature(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = VerifySignatureSvc(inner);
                         let codec = crate::grpc::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -12,6 +12,7 @@ use super::{
     rules::{self, Checked},
 };
 use crate::{
+    audit::{Action, Deed},
     change::Change,
     db::Queue,
     error::{Error, Problems, Result},
@@ -28,8 +29,25 @@ impl Queue {
         let checked = rules::check(new, None, now)?;
         let mut change = self.begin_change().await?;
         let made = self.insert_key(&mut change, &checked, now).await?;
+        self.audit_key(&mut change, Action::KeyMade, &made, now).await?;
         change.commit(self).await?;
         Ok(made)
+    }
+
+    async fn audit_key(
+        &self,
+        change: &mut Change,
+        action: Action,
+        key: &Key,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let deed = Deed {
+            action,
+            subject: key.id.to_string(),
+            endpoint: None,
+            queues: &key.queues,
+        };
+        self.audit(&mut change.tx, deed, now).await
     }
 
     /// Makes the first key, which may do everything, and returns its text; `None` if there is one already. Two nodes starting at once make one.
@@ -54,6 +72,7 @@ impl Queue {
         let made = self
             .insert_key(&mut change, &rules::check(first, None, now)?, now)
             .await?;
+        self.audit_key(&mut change, Action::KeyMade, &made, now).await?;
         change.commit(self).await?;
         Ok(made.key)
     }
@@ -121,26 +140,33 @@ impl Queue {
         )
         .fetch_one(&mut *change.tx)
         .await?;
+        let key = row.into_key();
+        self.audit_key(&mut change, Action::KeyChanged, &key, now).await?;
         change.commit(self).await?;
-        Ok(row.into_key())
+        Ok(key)
     }
 
     /// Revokes a key for good; one that was revoked stays so. The last key that can make others for ever is spared.
     pub async fn revoke_key(&self, id: Uuid, now: DateTime<Utc>) -> Result<()> {
         let mut change = self.begin_change().await?;
         spare_last_admin(&mut change, id).await?;
-        let done = sqlx::query!(
+        let queues = sqlx::query_scalar!(
             "-- revoke key
-            UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2), changed = $3 WHERE id = $1",
+            UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2), changed = $3 WHERE id = $1 RETURNING queues",
             id,
             now,
             change.version
         )
-        .execute(&mut *change.tx)
-        .await?;
-        if done.rows_affected() == 0 {
-            return Err(no_key(id));
-        }
+        .fetch_optional(&mut *change.tx)
+        .await?
+        .ok_or_else(|| no_key(id))?;
+        let deed = Deed {
+            action: Action::KeyRevoked,
+            subject: id.to_string(),
+            endpoint: None,
+            queues: &queues,
+        };
+        self.audit(&mut change.tx, deed, now).await?;
         change.commit(self).await
     }
 
@@ -179,6 +205,8 @@ impl Queue {
         )
         .execute(&mut *change.tx)
         .await?;
+        let old = Key { id, ..made.clone() };
+        self.audit_key(&mut change, Action::KeyRotated, &old, now).await?;
         change.commit(self).await?;
         Ok(made)
     }

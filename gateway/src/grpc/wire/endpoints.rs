@@ -1,18 +1,16 @@
-//! Endpoints and their secrets.
+//! Endpoints.
 
-use proto::{
-    Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, NewSecret, RevealedSecret, Secret, TestResult,
-    TestSend, grpc::v1,
-};
+use proto::{Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, TestResult, TestSend, grpc::v1};
 use uuid::Uuid;
 
-use super::{Form, attempts, mask::Mask, settings, timestamp};
+use super::{Form, attempts, mask::Mask, settings, signing, timestamp};
 use crate::problem::Refusal;
 
 /// The name of the queue, and the endpoint to be registered on it.
 pub(in crate::grpc) fn read_new(given: v1::CreateEndpointRequest) -> Result<(String, NewEndpoint), Refusal> {
     let mut form = Form::default();
     let settings = given.settings.map(|given| settings::read(given, &mut form));
+    let scheme = signing::read_scheme(given.scheme, &mut form);
     form.finish()?;
     let new = NewEndpoint {
         url: given.url,
@@ -20,6 +18,7 @@ pub(in crate::grpc) fn read_new(given: v1::CreateEndpointRequest) -> Result<(Str
         filter: given.filter,
         headers: given.headers,
         settings: settings.unwrap_or_default(),
+        scheme,
         secret: given.secret,
     };
     Ok((given.queue, new))
@@ -94,38 +93,6 @@ pub(in crate::grpc) fn tested(result: TestResult) -> v1::TestEndpointResponse {
         task: result.task.to_string(),
         delivered: result.delivered,
         attempt: result.attempt.map(attempts::attempt),
-    }
-}
-
-/// The endpoint, and the secret to be added.
-pub(in crate::grpc) fn read_new_secret(given: v1::AddSecretRequest) -> Result<(Uuid, NewSecret), Refusal> {
-    let mut form = Form::default();
-    let id = form.id(&given.id, "id");
-    let overlap = form.span(given.overlap, "overlap");
-    form.finish()?;
-    Ok((
-        id,
-        NewSecret {
-            secret: given.secret,
-            overlap,
-        },
-    ))
-}
-
-pub(in crate::grpc) fn secret(secret: &Secret) -> v1::Secret {
-    v1::Secret {
-        id: secret.id.to_string(),
-        created_at: Some(timestamp(secret.created_at)),
-        expires_at: secret.expires_at.map(timestamp),
-    }
-}
-
-pub(in crate::grpc) fn revealed(secret: RevealedSecret) -> v1::RevealedSecret {
-    v1::RevealedSecret {
-        id: secret.id.to_string(),
-        secret: secret.secret,
-        created_at: Some(timestamp(secret.created_at)),
-        expires_at: secret.expires_at.map(timestamp),
     }
 }
 

@@ -8,6 +8,7 @@ pub(super) mod keys;
 pub(super) mod mask;
 pub(super) mod queues;
 pub(super) mod settings;
+pub(super) mod signing;
 pub(super) mod tasks;
 
 use chrono::{DateTime, Utc};
