@@ -4,7 +4,7 @@
 //! exact on every node although it never reads these tables. Nodes follow by notification and by a cheap look each half second.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -18,7 +18,7 @@ use crate::{
     endpoint::Endpoint,
     endpoints::no_endpoint,
     error::{Error, Result},
-    glob,
+    fanout::Fanout,
     id::{EndpointId, QueueId},
     keys::{KeyEntry, KeyHash},
     queues::no_queue,
@@ -54,6 +54,8 @@ pub struct QueueEntry {
     pub paused: bool,
     /// Its endpoints, oldest first.
     pub endpoints: Vec<EndpointId>,
+    /// Which of them want what.
+    fanout: Fanout,
 }
 
 impl Snapshot {
@@ -63,8 +65,8 @@ impl Snapshot {
         queue: &'a QueueEntry,
         kind: &'a str,
     ) -> impl Iterator<Item = &'a Arc<Endpoint>> {
-        let all = queue.endpoints.iter().filter_map(|id| self.endpoints.get(id));
-        all.filter(move |endpoint| glob::any_matches(&endpoint.filter, kind))
+        let wanting = queue.fanout.matching(kind);
+        wanting.filter_map(|id| self.endpoints.get(&id))
     }
 
     /// The name of a queue, also of a deleted one.
@@ -157,17 +159,19 @@ impl Queue {
             return Ok(());
         }
         let mut next = Snapshot::clone(&known);
-        self.read_queues(&mut next, known.version).await?;
-        self.read_endpoints(&mut next, known.version).await?;
+        let mut changed = Changed::default();
+        self.read_queues(&mut next, known.version, &mut changed).await?;
+        self.read_endpoints(&mut next, known.version, &mut changed)
+            .await?;
         self.read_changed_keys(&mut next, known.version).await?;
-        link(&mut next, &self.inner.config.defaults);
+        link(&mut next, &changed, &self.inner.config.defaults);
         next.version = version;
         catalog.current.store(Arc::new(next));
         catalog.version.send_replace(version);
         Ok(())
     }
 
-    async fn read_queues(&self, next: &mut Snapshot, known: i64) -> Result<()> {
+    async fn read_queues(&self, next: &mut Snapshot, known: i64, changed: &mut Changed) -> Result<()> {
         let rows = sqlx::query!(
             r#"-- catalog: changed queues
             SELECT id, name, settings AS "settings: Json<DeliverySettings>", max_depth, paused, deleted_at FROM queues WHERE changed > $1"#,
@@ -176,6 +180,7 @@ impl Queue {
         .fetch_all(&self.inner.pool)
         .await?;
         for row in rows {
+            changed.queues.insert(row.id);
             next.queue_names.insert(row.id, row.name.as_str().into());
             if row.deleted_at.is_some() {
                 if next.queues.get(&row.name).is_some_and(|queue| queue.id == row.id) {
@@ -190,13 +195,14 @@ impl Queue {
                 max_depth: row.max_depth.and_then(|limit| u64::try_from(limit).ok()),
                 paused: row.paused,
                 endpoints: vec![],
+                fanout: Fanout::default(),
             };
             next.queues.insert(row.name, Arc::new(entry));
         }
         Ok(())
     }
 
-    async fn read_endpoints(&self, next: &mut Snapshot, known: i64) -> Result<()> {
+    async fn read_endpoints(&self, next: &mut Snapshot, known: i64, changed: &mut Changed) -> Result<()> {
         let rows = sqlx::query!(
             r#"-- catalog: changed endpoints
             SELECT id, queue_id, shard, url, filter, headers AS "headers: Json<BTreeMap<String, String>>",
@@ -212,6 +218,8 @@ impl Queue {
         let ids: Vec<EndpointId> = rows.iter().map(|row| row.id).collect();
         let mut signers = self.read_signers(&ids).await?;
         for row in rows {
+            changed.endpoints.insert(row.id);
+            changed.members.insert(row.queue_id);
             if row.deleted_at.is_some() {
                 next.endpoints.remove(&row.id);
                 continue;
@@ -242,20 +250,36 @@ impl Queue {
     }
 }
 
+/// What a newer version changed.
+#[derive(Debug, Default)]
+struct Changed {
+    queues: HashSet<QueueId>,
+    endpoints: HashSet<EndpointId>,
+    /// Queues whose endpoints changed.
+    members: HashSet<QueueId>,
+}
+
 /// Ties endpoints to queues: lists each queue's endpoints, and gives each endpoint what it has of its queue. Those that did not change
-/// keep their place in memory, by which lanes notice a change.
-fn link(next: &mut Snapshot, defaults: &settings::Settings) {
+/// keep their place in memory, by which lanes notice a change; queues that did not are passed over, however many there are.
+fn link(next: &mut Snapshot, changed: &Changed, defaults: &settings::Settings) {
+    let touched = |id: &QueueId| changed.queues.contains(id) || changed.members.contains(id);
     let by_id: HashMap<QueueId, Arc<QueueEntry>> = next
         .queues
         .values()
+        .filter(|queue| touched(&queue.id))
         .map(|queue| (queue.id, queue.clone()))
         .collect();
-    let mut members = HashMap::<QueueId, Vec<EndpointId>>::new();
     next.endpoints
-        .retain(|_, endpoint| by_id.contains_key(&endpoint.queue_id));
+        .retain(|_, endpoint| !touched(&endpoint.queue_id) || by_id.contains_key(&endpoint.queue_id));
+    let mut members = HashMap::<QueueId, Vec<EndpointId>>::new();
     for (id, endpoint) in &mut next.endpoints {
-        let queue = &by_id[&endpoint.queue_id];
+        let Some(queue) = by_id.get(&endpoint.queue_id) else {
+            continue;
+        };
         members.entry(queue.id).or_default().push(*id);
+        if !changed.queues.contains(&queue.id) && !changed.endpoints.contains(id) {
+            continue;
+        }
         let resolved = settings::resolve(&endpoint.own, &queue.settings, defaults);
         if endpoint.queue != queue.name
             || endpoint.queue_paused != queue.paused
@@ -267,11 +291,20 @@ fn link(next: &mut Snapshot, defaults: &settings::Settings) {
             changed.settings = resolved;
         }
     }
-    for queue in next.queues.values_mut() {
-        let mut endpoints = members.remove(&queue.id).unwrap_or_default();
+    for (id, queue) in by_id {
+        let mut endpoints = members.remove(&id).unwrap_or_default();
         endpoints.sort_unstable();
-        if queue.endpoints != endpoints {
-            Arc::make_mut(queue).endpoints = endpoints;
+        let filters = endpoints
+            .iter()
+            .map(|id| (*id, next.endpoints[id].filter.as_slice()));
+        let fanout = Fanout::of(filters);
+        if queue.endpoints != endpoints || queue.fanout != fanout {
+            let linked = QueueEntry {
+                endpoints,
+                fanout,
+                ..QueueEntry::clone(&queue)
+            };
+            next.queues.insert(queue.name.clone(), Arc::new(linked));
         }
     }
 }

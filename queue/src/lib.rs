@@ -27,6 +27,7 @@ pub mod endpoints;
 pub mod enqueue;
 pub mod error;
 pub mod events;
+mod fanout;
 pub mod finish;
 pub mod glob;
 pub mod headers;
