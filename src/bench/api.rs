@@ -4,16 +4,18 @@ use std::{future::Future, time::Duration};
 
 use anyhow::{Error, Result, anyhow};
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
-use proto::{DeliverySettings, Endpoint, NewEndpoint, NewQueue, Problem};
+use proto::{NewEndpoint, NewQueue, Problem};
 use serde::Serialize;
-use url::Url;
-use uuid::Uuid;
 
 use super::wire::{Answer, Client, Site};
 
 /// How long a call may take: deleting a queue with a long history is the slowest of them.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How many endpoints are registered at once.
+const REGISTERED_AT_ONCE: usize = 8;
 
 /// The API of the server that is measured.
 #[derive(Debug, Clone)]
@@ -21,22 +23,14 @@ pub(super) struct Api {
     pub(super) site: Site,
 }
 
-/// A queue made for one measurement, with one endpoint that takes everything.
-#[derive(Debug, Clone)]
-pub(super) struct BenchQueue {
-    pub(super) name: String,
-    pub(super) endpoint: Uuid,
-}
-
 impl Api {
-    /// Makes a queue and its endpoint, lends them to `measure`, and deletes the queue whatever came of it: an error and Ctrl-C
+    /// Makes a queue and its endpoints, lends its name to `measure`, and deletes the queue whatever came of it: an error and Ctrl-C
     /// included.
     pub(super) async fn with_queue<T, F>(
         &self,
         name: String,
-        receiver: &Url,
-        settings: DeliverySettings,
-        measure: impl FnOnce(BenchQueue) -> F,
+        endpoints: Vec<NewEndpoint>,
+        measure: impl FnOnce(String) -> F,
     ) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -51,17 +45,12 @@ impl Api {
         )
         .await?;
         let result = async {
-            let endpoint = NewEndpoint {
-                url: receiver.to_string(),
-                settings,
-                ..NewEndpoint::default()
+            let measured = async {
+                self.register(&name, endpoints).await?;
+                measure(name.clone()).await
             };
-            let answer = self
-                .call(Method::POST, &format!("/v1/queues/{name}/endpoints"), &endpoint)
-                .await?;
-            let endpoint: Endpoint = serde_json::from_slice(&answer.body)?;
             tokio::select! {
-                result = measure(BenchQueue { name: name.clone(), endpoint: endpoint.id }) => result,
+                result = measured => result,
                 _ = tokio::signal::ctrl_c() => Err(anyhow!("interrupted")),
             }
         }
@@ -75,26 +64,26 @@ impl Api {
         result
     }
 
-    /// Holds back the endpoint's deliveries.
-    pub(super) async fn pause(&self, endpoint: Uuid) -> Result<()> {
-        self.send(
-            Method::POST,
-            &format!("/v1/endpoints/{endpoint}/pause"),
-            Bytes::new(),
-        )
-        .await
-        .map(drop)
+    /// Registers endpoints, some at a time.
+    async fn register(&self, queue: &str, endpoints: Vec<NewEndpoint>) -> Result<()> {
+        let path = format!("/v1/queues/{queue}/endpoints");
+        stream::iter(endpoints)
+            .map(async |endpoint| self.call(Method::POST, &path, &endpoint).await.map(drop))
+            .buffer_unordered(REGISTERED_AT_ONCE)
+            .try_collect()
+            .await
     }
 
-    /// Lets the endpoint's deliveries go.
-    pub(super) async fn resume(&self, endpoint: Uuid) -> Result<()> {
-        self.send(
-            Method::POST,
-            &format!("/v1/endpoints/{endpoint}/resume"),
-            Bytes::new(),
-        )
-        .await
-        .map(drop)
+    /// Holds back the queue's deliveries.
+    pub(super) async fn pause(&self, queue: &str) -> Result<()> {
+        let path = format!("/v1/queues/{queue}/pause");
+        self.send(Method::POST, &path, Bytes::new()).await.map(drop)
+    }
+
+    /// Lets the queue's deliveries go.
+    pub(super) async fn resume(&self, queue: &str) -> Result<()> {
+        let path = format!("/v1/queues/{queue}/resume");
+        self.send(Method::POST, &path, Bytes::new()).await.map(drop)
     }
 
     async fn call(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Answer> {

@@ -22,9 +22,9 @@ pub struct BenchArgs {
     #[arg(long, env = "POSTHASTE_KEY", hide_env_values = true)]
     pub key: Key,
 
-    /// What to measure
-    #[arg(long, value_enum, default_value_t = Choice::All)]
-    pub scenario: Choice,
+    /// What to measure; several with commas between
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "all")]
+    pub scenario: Vec<Choice>,
 
     /// Tasks of a closed loop: of `single`, of `batch`, and requests of the bare baseline
     #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
@@ -62,6 +62,10 @@ pub struct BenchArgs {
     /// Tasks of `ingest`, each way
     #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub ingest: u64,
+
+    /// Endpoints of `lanes`
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
+    pub lanes: u32,
 
     /// Subscribers of the event stream in `subscribers`
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
@@ -167,6 +171,10 @@ pub enum Choice {
     Ingest,
     /// Idle subscribers of the event stream: memory, and what they do to the dispatch rate
     Subscribers,
+    /// 100 endpoints under a steady load, of which none, 1, 10 and 50 hang: what the others notice of it
+    Isolation,
+    /// The same load on one endpoint and spread over many
+    Lanes,
     /// A large backlog against a small one: memory, and how fast each drains
     Backlog,
 }

@@ -78,7 +78,7 @@ pub async fn measure(args: BenchArgs) -> Result<Report> {
         args,
     };
     let mut scenarios = Vec::new();
-    for scenario in Scenario::chosen(bench.args.scenario) {
+    for scenario in Scenario::chosen(&bench.args.scenario) {
         eprintln!("bench: {scenario:?} …");
         scenarios.push(scenario.run(&bench).await?);
     }

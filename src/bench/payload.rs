@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 use bytes::Bytes;
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 
@@ -9,6 +11,11 @@ const KINDS: u32 = 64;
 
 const FRAME: [&str; 2] = [r#"{"text":""#, r#""}"#];
 const TASK: [&str; 2] = [r#"{"type":"bench.task","payload":"#, "}"];
+
+/// The type of the tasks that endpoint `number` of several takes.
+pub(super) fn type_of(number: u32) -> String {
+    format!("bench.{number:05}")
+}
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// What is sent, made before any clock runs, so that the load client only hands out pointers.
@@ -32,15 +39,28 @@ impl Bodies {
         Self { bare, single }
     }
 
+    /// Tasks for the API, one for each of these endpoints.
+    pub(super) fn addressed(&self, endpoints: Range<u32>) -> Vec<Bytes> {
+        let task = |number: u32| {
+            let head = format!(r#"{{"type":"{}","payload":"#, type_of(number));
+            framed([&head, TASK[1]], &self.bare[number as usize % self.bare.len()])
+        };
+        endpoints.map(task).collect()
+    }
+
     /// A batch of `items` tasks as NDJSON.
     pub(super) fn batch(&self, items: u32) -> Bytes {
-        let lines = self.single.iter().cycle().take(items as usize);
-        lines
-            .flat_map(|task| [task.as_ref(), b"\n"])
-            .collect::<Vec<_>>()
-            .concat()
-            .into()
+        lines(self.single.iter().cycle().take(items as usize))
     }
+}
+
+/// Tasks as NDJSON.
+pub(super) fn lines<'a>(tasks: impl Iterator<Item = &'a Bytes>) -> Bytes {
+    tasks
+        .flat_map(|task| [task.as_ref(), b"\n"])
+        .collect::<Vec<_>>()
+        .concat()
+        .into()
 }
 
 /// How many bytes a task with a payload of `size` has in a batch, line feed included.

@@ -1,6 +1,15 @@
 //! The bare receiver: answers 204 at once and notes what arrived when. It has a thread of its own.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{
+    convert::Infallible,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context, Result};
 use http::{Request, Response, StatusCode};
@@ -28,6 +37,7 @@ pub(super) struct Receiver {
     pub(super) url: Url,
     // One thread writes, and a reader takes the whole vector a few times a second: the lock is never waited for.
     arrivals: Arc<Mutex<Vec<Arrival>>>,
+    sick: Arc<AtomicU32>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -50,13 +60,14 @@ impl Receiver {
         let url = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
         let arrivals = Arc::new(Mutex::new(Vec::new()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let log = Arc::clone(&arrivals);
+        let sick = Arc::new(AtomicU32::new(0));
+        let (log, hanging) = (Arc::clone(&arrivals), Arc::clone(&sick));
         thread::Builder::new()
             .name("bench-receiver".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, clock, log) => {}
+                        () = accept(listener, clock, log, hanging) => {}
                         _ = stopped => {}
                     }
                 });
@@ -64,8 +75,14 @@ impl Receiver {
         Ok(Self {
             url,
             arrivals,
+            sick,
             _stop: stop,
         })
+    }
+
+    /// Lets the first `count` of several endpoints hang from now on: each request is answered after [`HANG`].
+    pub(super) fn sicken(&self, count: u32) {
+        self.sick.store(count, Ordering::Relaxed);
     }
 
     /// What arrived since this was last called, in order.
@@ -74,15 +91,28 @@ impl Receiver {
     }
 }
 
-async fn accept(listener: TcpListener, clock: Clock, log: Arc<Mutex<Vec<Arrival>>>) {
+/// How long a sick endpoint keeps a request: as long as an attempt may take by default.
+const HANG: Duration = Duration::from_secs(30);
+
+/// The path of endpoint `number` of several.
+pub(super) fn path_of(number: u32) -> String {
+    format!("/{number}")
+}
+
+/// Which of several endpoints a path is that of.
+fn number_of(path: &str) -> Option<u32> {
+    path.strip_prefix('/')?.parse().ok()
+}
+
+async fn accept(listener: TcpListener, clock: Clock, log: Arc<Mutex<Vec<Arrival>>>, sick: Arc<AtomicU32>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, or a peer that hung up while it waited: there is room again in a moment.
             sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let log = Arc::clone(&log);
-        let service = service_fn(move |request| answer(request, clock, Arc::clone(&log)));
+        let (log, sick) = (Arc::clone(&log), Arc::clone(&sick));
+        let service = service_fn(move |request| answer(request, clock, Arc::clone(&log), Arc::clone(&sick)));
         tokio::spawn(async move {
             // What becomes of a connection is its sender's affair: what is missing in the end is what counts.
             if stream.set_nodelay(true).is_ok() {
@@ -99,11 +129,13 @@ async fn answer(
     request: Request<Incoming>,
     clock: Clock,
     log: Arc<Mutex<Vec<Arrival>>>,
+    sick: Arc<AtomicU32>,
 ) -> Result<Response<Empty<&'static [u8]>>, Infallible> {
     let id = request
         .headers()
         .get("webhook-id")
         .map(|id| Uuid::try_parse_ascii(id.as_bytes()));
+    let hangs = number_of(request.uri().path()).is_some_and(|number| number < sick.load(Ordering::Relaxed));
     let mut body = request.into_body();
     let mut status = StatusCode::NO_CONTENT;
     while let Some(frame) = body.frame().await {
@@ -117,6 +149,9 @@ async fn answer(
             task,
             at: clock.now(),
         });
+    }
+    if hangs {
+        sleep(HANG).await;
     }
     let mut response = Response::new(Empty::new());
     *response.status_mut() = status;

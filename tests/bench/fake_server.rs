@@ -59,7 +59,6 @@ struct State {
 }
 
 struct Lane {
-    endpoint: Uuid,
     send: mpsc::UnboundedSender<Uuid>,
     paused: watch::Sender<bool>,
 }
@@ -127,11 +126,10 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Reply, 
             let new: NewEndpoint = serde_json::from_slice(&body).unwrap();
             json(StatusCode::CREATED, &state.register(queue, new).await)
         }
-        (&Method::POST, ["v1", "endpoints", endpoint, verb @ ("pause" | "resume")]) => {
-            let endpoint: Uuid = endpoint.parse().unwrap();
-            let queues = state.queues.lock().await;
-            let lane = queues.values().find(|lane| lane.endpoint == endpoint).unwrap();
-            lane.paused.send_replace(*verb == "pause");
+        (&Method::POST, ["v1", "queues", queue, verb @ ("pause" | "resume")]) => {
+            state.queues.lock().await[*queue]
+                .paused
+                .send_replace(*verb == "pause");
             json(StatusCode::OK, &())
         }
         (&Method::POST, ["v1", "queues", queue, "tasks"]) => {
@@ -162,14 +160,10 @@ impl State {
         let (paused, pause) = watch::channel(false);
         let id = Uuid::from_u128(u128::from(0xe0 + self.requests.fetch_add(1, Ordering::Relaxed)));
         tokio::spawn(forward(new.url.clone(), tasks, pause, self.faults));
-        self.queues.lock().await.insert(
-            queue.to_owned(),
-            Lane {
-                endpoint: id,
-                send,
-                paused,
-            },
-        );
+        self.queues
+            .lock()
+            .await
+            .insert(queue.to_owned(), Lane { send, paused });
         Endpoint {
             id,
             queue: queue.to_owned(),

@@ -49,8 +49,7 @@ fn assert_counts(json: &Value, scenario: &str, counts: &[(&str, u32)]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_faultless_server_loses_nothing_in_any_scenario() {
-    let options =
-        "--tasks 500 --concurrency 8 --batch-size 100 --rate 100 --duration 1s --backlog 1000 --pid ";
+    let options = "--scenario latency,single,batch,backlog --tasks 500 --concurrency 8 --batch-size 100 --rate 100 --duration 1s --backlog 1000 --pid ";
     let (report, json) = measure(Faults::default(), &format!("{options}{}", std::process::id())).await;
     assert_eq!(report.missing, 0);
     for scenario in ["single", "batch"] {

@@ -5,9 +5,11 @@
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `pauses`: what is not delivered, or not yet.
 //!   `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
+//! - `bench`: what measures it.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
 mod backlog;
+mod bench;
 mod changes;
 mod cluster;
 mod crash;

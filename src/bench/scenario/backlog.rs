@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        api::BenchQueue,
         figure::{Figure, float, grouped},
         load::{Accepted, Pace},
         memory::{self, Watch},
@@ -121,30 +120,24 @@ pub(super) async fn run(bench: &Bench) -> Result<Section> {
 async fn measure(bench: &Bench, name: &str, tasks: u64) -> Result<Drained> {
     bench
         .api
-        .with_queue(
-            bench.queue_name(name),
-            bench.receiver_url(),
-            bench.settings(),
-            async |queue| pile_up_and_drain(bench, &queue, tasks).await,
-        )
+        .with_queue(bench.queue_name(name), bench.one_endpoint(), async |queue| {
+            pile_up_and_drain(bench, &queue, tasks).await
+        })
         .await
 }
 
-async fn pile_up_and_drain(bench: &Bench, queue: &BenchQueue, tasks: u64) -> Result<Drained> {
-    bench.api.pause(queue.endpoint).await?;
+async fn pile_up_and_drain(bench: &Bench, queue: &str, tasks: u64) -> Result<Drained> {
+    bench.api.pause(queue).await?;
     bench.receiver.take();
     let watch = bench.args.pid.map(Watch::start).transpose()?;
-    let (load, requests) = bench.batch_load(&queue.name, tasks)?;
+    let (load, requests) = bench.batch_load(queue, tasks)?;
     let run = load.run(Pace::Closed { requests }, bench.clock).await?;
     let resident = bench.args.pid.map(memory::resident).transpose()?;
     let early = early(&run.accepted, &bench.receiver.take());
-    ensure!(
-        early == 0,
-        "{early} tasks arrived although their endpoint is paused"
-    );
+    ensure!(early == 0, "{early} tasks arrived although their queue is paused");
 
     let began = bench.clock.now();
-    bench.api.resume(queue.endpoint).await?;
+    bench.api.resume(queue).await?;
     let receipts =
         verify::await_all(&bench.receiver, &run.accepted, bench.args.patience.0, bench.clock).await?;
     Ok(Drained {

@@ -2,7 +2,6 @@ use anyhow::{Result, ensure};
 
 use super::{
     super::{
-        api::BenchQueue,
         figure::{Figure, grouped},
         load::{Pace, Run},
         report::{Bound, Row, Section, Target},
@@ -15,14 +14,14 @@ use super::{
 pub(super) async fn run(bench: &Bench) -> Result<Section> {
     let tasks = bench.args.ingest;
     let batches = measure(bench, "batches", async |queue| {
-        let (load, requests) = bench.batch_load(&queue.name, tasks)?;
+        let (load, requests) = bench.batch_load(&queue, tasks)?;
         load.run(Pace::Closed { requests }, bench.clock).await
     })
     .await?;
     let streams = measure(bench, "streams", async |queue| {
         let load = Streams {
             site: bench.api.site.clone(),
-            queue: queue.name,
+            queue,
             payloads: bench.bodies.bare.clone(),
             streams: bench.args.batch_concurrency,
         };
@@ -69,22 +68,17 @@ pub(super) async fn run(bench: &Bench) -> Result<Section> {
     })
 }
 
-/// Enqueues into a queue whose endpoint is paused, and sees to it that everything was taken.
-async fn measure<F>(bench: &Bench, name: &str, load: impl FnOnce(BenchQueue) -> F) -> Result<Run>
+/// Enqueues into a paused queue, and sees to it that everything was taken.
+async fn measure<F>(bench: &Bench, name: &str, load: impl FnOnce(String) -> F) -> Result<Run>
 where
     F: Future<Output = Result<Run>>,
 {
     let run = bench
         .api
-        .with_queue(
-            bench.queue_name(name),
-            bench.receiver_url(),
-            bench.settings(),
-            async |queue| {
-                bench.api.pause(queue.endpoint).await?;
-                load(queue).await
-            },
-        )
+        .with_queue(bench.queue_name(name), bench.one_endpoint(), async |queue| {
+            bench.api.pause(&queue).await?;
+            load(queue).await
+        })
         .await?;
     ensure!(
         run.refused == 0 && run.unanswered == 0 && run.turned_away == 0,

@@ -15,28 +15,22 @@ pub(super) async fn run(bench: &Bench) -> Result<Section> {
     let (rate, duration) = (bench.args.rate, bench.args.duration);
     let (run, receipts) = bench
         .api
-        .with_queue(
-            bench.queue_name("latency"),
-            bench.receiver_url(),
-            bench.settings(),
-            async |queue| {
-                let load = bench.single_load(&queue.name)?;
-                bench.receiver.take();
-                let run = load
-                    .run(
-                        Pace::Open {
-                            rate,
-                            duration: duration.0,
-                        },
-                        bench.clock,
-                    )
-                    .await?;
-                let receipts =
-                    verify::await_all(&bench.receiver, &run.accepted, bench.args.patience.0, bench.clock)
-                        .await?;
-                Ok((run, receipts))
-            },
-        )
+        .with_queue(bench.queue_name("latency"), bench.one_endpoint(), async |queue| {
+            let load = bench.single_load(&queue)?;
+            bench.receiver.take();
+            let run = load
+                .run(
+                    Pace::Open {
+                        rate,
+                        duration: duration.0,
+                    },
+                    bench.clock,
+                )
+                .await?;
+            let receipts =
+                verify::await_all(&bench.receiver, &run.accepted, bench.args.patience.0, bench.clock).await?;
+            Ok((run, receipts))
+        })
         .await?;
     let below = |name, key, of| Target {
         name,

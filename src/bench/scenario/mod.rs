@@ -3,13 +3,16 @@
 mod backlog;
 mod bare;
 mod ingest;
+mod isolation;
+mod lanes;
 mod latency;
 mod subscribers;
 mod throughput;
 
 use anyhow::Result;
+use bytes::Bytes;
 use http::Method;
-use proto::DeliverySettings;
+use proto::{DeliverySettings, NewEndpoint};
 
 use super::{
     api::Api,
@@ -17,8 +20,8 @@ use super::{
     clock::Clock,
     figure::Figure,
     load::{Form, Load, Run},
-    payload::Bodies,
-    receiver::Receiver,
+    payload::{self, Bodies},
+    receiver::{self, Receiver},
     report::{Row, Section},
     verify::Receipts,
     wire::Site,
@@ -44,27 +47,28 @@ pub(super) enum Scenario {
     Backlog,
     Ingest,
     Subscribers,
+    Isolation,
+    Lanes,
 }
 
 impl Scenario {
     /// Those that were chosen, in the order in which they run: from the server at rest to the one with a long history.
-    pub(super) fn chosen(choice: Choice) -> &'static [Self] {
-        match choice {
-            Choice::All => &[
-                Self::Latency,
-                Self::Single,
-                Self::Batch,
-                Self::Ingest,
-                Self::Subscribers,
-                Self::Backlog,
-            ],
-            Choice::Latency => &[Self::Latency],
-            Choice::Single => &[Self::Single],
-            Choice::Batch => &[Self::Batch],
-            Choice::Backlog => &[Self::Backlog],
-            Choice::Ingest => &[Self::Ingest],
-            Choice::Subscribers => &[Self::Subscribers],
-        }
+    pub(super) fn chosen(choices: &[Choice]) -> Vec<Self> {
+        let all = [
+            (Choice::Latency, Self::Latency),
+            (Choice::Single, Self::Single),
+            (Choice::Batch, Self::Batch),
+            (Choice::Ingest, Self::Ingest),
+            (Choice::Subscribers, Self::Subscribers),
+            (Choice::Isolation, Self::Isolation),
+            (Choice::Lanes, Self::Lanes),
+            (Choice::Backlog, Self::Backlog),
+        ];
+        let is_chosen = |choice| choices.contains(&choice) || choices.contains(&Choice::All);
+        all.into_iter()
+            .filter(|(choice, _)| is_chosen(*choice))
+            .map(|(_, scenario)| scenario)
+            .collect()
     }
 
     /// Runs it.
@@ -76,6 +80,8 @@ impl Scenario {
             Self::Backlog => backlog::run(bench).await,
             Self::Ingest => ingest::run(bench).await,
             Self::Subscribers => subscribers::run(bench).await,
+            Self::Isolation => isolation::run(bench).await,
+            Self::Lanes => lanes::run(bench).await,
         }
     }
 }
@@ -83,6 +89,28 @@ impl Scenario {
 impl Bench {
     fn queue_name(&self, scenario: &str) -> String {
         format!("bench-{}-{scenario}", self.run)
+    }
+
+    /// An endpoint that takes everything.
+    fn one_endpoint(&self) -> Vec<NewEndpoint> {
+        vec![NewEndpoint {
+            url: self.receiver_url().to_string(),
+            settings: self.settings(),
+            ..NewEndpoint::default()
+        }]
+    }
+
+    /// So many endpoints, each of which takes the tasks of its own type; see [`payload::type_of`].
+    fn endpoints(&self, count: u32) -> Result<Vec<NewEndpoint>> {
+        let endpoint = |number: u32| {
+            Ok(NewEndpoint {
+                url: self.receiver_url().join(&receiver::path_of(number))?.to_string(),
+                filter: vec![payload::type_of(number)],
+                settings: self.settings(),
+                ..NewEndpoint::default()
+            })
+        };
+        (0..count).map(endpoint).collect()
     }
 
     fn settings(&self) -> DeliverySettings {
@@ -93,6 +121,11 @@ impl Bench {
     }
 
     fn single_load(&self, queue: &str) -> Result<Load> {
+        self.singles_load(queue, self.bodies.single.clone())
+    }
+
+    /// A load of single tasks with these bodies.
+    fn singles_load(&self, queue: &str, bodies: Vec<Bytes>) -> Result<Load> {
         let shot = self.api.site.shot(
             Method::POST,
             &format!("/v1/queues/{queue}/tasks"),
@@ -101,7 +134,7 @@ impl Bench {
         Ok(Load {
             site: self.api.site.clone(),
             shot,
-            bodies: self.bodies.single.clone(),
+            bodies,
             form: Form::Single,
             connections: self.args.concurrency,
             patience: self.args.patience.0,
@@ -111,11 +144,16 @@ impl Bench {
     /// A load of `tasks` tasks in batches, and how many requests that takes; `tasks` is rounded up to whole batches.
     fn batch_load(&self, queue: &str, tasks: u64) -> Result<(Load, u64)> {
         let items = u32::try_from(tasks).unwrap_or(u32::MAX).min(self.args.batch_size);
+        self.batches_load(queue, tasks, items, vec![self.bodies.batch(items)])
+    }
+
+    /// A load of `tasks` tasks in batches with these bodies of `items` items each, and how many requests that takes.
+    fn batches_load(&self, queue: &str, tasks: u64, items: u32, bodies: Vec<Bytes>) -> Result<(Load, u64)> {
         let path = format!("/v1/queues/{queue}/tasks/batch");
         let load = Load {
             site: self.api.site.clone(),
             shot: self.api.site.shot(Method::POST, &path, "application/x-ndjson")?,
-            bodies: vec![self.bodies.batch(items)],
+            bodies,
             form: Form::Batch,
             connections: self.args.batch_concurrency,
             patience: self.args.patience.0,

@@ -90,22 +90,16 @@ fn median(mut rates: Vec<f64>) -> f64 {
 async fn dispatch(bench: &Bench, name: &str) -> Result<(f64, u64)> {
     bench
         .api
-        .with_queue(
-            bench.queue_name(name),
-            bench.receiver_url(),
-            bench.settings(),
-            async |queue| {
-                let (load, requests) = bench.batch_load(&queue.name, bench.args.tasks)?;
-                bench.receiver.take();
-                let run = load.run(Pace::Closed { requests }, bench.clock).await?;
-                let receipts =
-                    verify::await_all(&bench.receiver, &run.accepted, bench.args.patience.0, bench.clock)
-                        .await?;
-                let whole = receipts.last.unwrap_or(run.ended).since(run.began);
-                let rate = Figure::rate("", "", receipts.arrived, whole).number();
-                Ok((rate, receipts.missing))
-            },
-        )
+        .with_queue(bench.queue_name(name), bench.one_endpoint(), async |queue| {
+            let (load, requests) = bench.batch_load(&queue, bench.args.tasks)?;
+            bench.receiver.take();
+            let run = load.run(Pace::Closed { requests }, bench.clock).await?;
+            let receipts =
+                verify::await_all(&bench.receiver, &run.accepted, bench.args.patience.0, bench.clock).await?;
+            let whole = receipts.last.unwrap_or(run.ended).since(run.began);
+            let rate = Figure::rate("", "", receipts.arrived, whole).number();
+            Ok((rate, receipts.missing))
+        })
         .await
 }
 

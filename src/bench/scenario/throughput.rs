@@ -2,7 +2,6 @@ use anyhow::Result;
 
 use super::{
     super::{
-        api::BenchQueue,
         figure::{Figure, grouped},
         load::{Load, Pace},
         report::{Bound, Row, Section, Target},
@@ -21,7 +20,7 @@ pub(super) async fn single(bench: &Bench) -> Result<Section> {
     );
     let target = "single tasks end to end, of the bare baseline";
     end_to_end(bench, "single", title, (target, 0.25), |queue| {
-        Ok((bench.single_load(&queue.name)?, bench.args.tasks))
+        Ok((bench.single_load(queue)?, bench.args.tasks))
     })
     .await
 }
@@ -37,7 +36,7 @@ pub(super) async fn batch(bench: &Bench) -> Result<Section> {
     );
     let target = "batches end to end, of the bare baseline";
     end_to_end(bench, "batch", title, (target, 0.40), |queue| {
-        bench.batch_load(&queue.name, bench.args.tasks)
+        bench.batch_load(queue, bench.args.tasks)
     })
     .await
 }
@@ -48,25 +47,19 @@ async fn end_to_end(
     name: &'static str,
     title: String,
     (target, share): (&'static str, f64),
-    load: impl FnOnce(&BenchQueue) -> Result<(Load, u64)>,
+    load: impl FnOnce(&str) -> Result<(Load, u64)>,
 ) -> Result<Section> {
     let before = bare::measure(bench).await?;
     let (run, receipts) = bench
         .api
-        .with_queue(
-            bench.queue_name(name),
-            bench.receiver_url(),
-            bench.settings(),
-            async |queue| {
-                let (load, requests) = load(&queue)?;
-                bench.receiver.take();
-                let run = load.run(Pace::Closed { requests }, bench.clock).await?;
-                let receipts =
-                    verify::await_all(&bench.receiver, &run.accepted, bench.args.patience.0, bench.clock)
-                        .await?;
-                Ok((run, receipts))
-            },
-        )
+        .with_queue(bench.queue_name(name), bench.one_endpoint(), async |queue| {
+            let (load, requests) = load(&queue)?;
+            bench.receiver.take();
+            let run = load.run(Pace::Closed { requests }, bench.clock).await?;
+            let receipts =
+                verify::await_all(&bench.receiver, &run.accepted, bench.args.patience.0, bench.clock).await?;
+            Ok((run, receipts))
+        })
         .await?;
     let after = bare::measure(bench).await?;
 

@@ -17,7 +17,7 @@ pub(crate) use self::{
     api::{Answer, Api},
     home::Home,
     load::Load,
-    node::Node,
+    node::{Node, path},
     receiver::{Arrival, Gate, Receiver, Reply},
 };
 

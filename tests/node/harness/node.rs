@@ -86,6 +86,11 @@ impl Node {
         self.address
     }
 
+    /// Its process id.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+
     /// Talks to this node.
     pub(crate) fn api(&self) -> &Api {
         &self.api
@@ -172,6 +177,6 @@ async fn read_banner(stdout: ChildStdout) -> Option<(SocketAddr, Option<String>)
 }
 
 #[expect(clippy::disallowed_methods, reason = "an edge: the tests' own PATH")]
-fn path() -> String {
+pub(crate) fn path() -> String {
     std::env::var("PATH").expect("a PATH")
 }
