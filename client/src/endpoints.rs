@@ -3,7 +3,7 @@
 use http::Method;
 use proto::{
     Attempt, Count, Endpoint, EndpointUpdate, NewEndpoint, NewSecret, Page, RevealedSecret, Secret,
-    SignedRequest, TestResult, TestSend, Verification,
+    SignedRequest, SimulatedVerdict, TestResult, TestSend, VerdictCase, Verification,
 };
 use uuid::Uuid;
 
@@ -81,6 +81,15 @@ impl Client {
     pub async fn test_endpoint(&self, id: Uuid, test: &TestSend) -> Result<TestResult> {
         self.call(Method::POST, &["endpoints", &id.to_string(), "test"])
             .json(test)
+            .answer()
+            .await
+    }
+
+    /// Asks what a response of it would cause. Nothing is sent.
+    pub async fn simulate_endpoint(&self, id: Uuid, case: &VerdictCase) -> Result<SimulatedVerdict> {
+        self.call(Method::POST, &["endpoints", &id.to_string(), "verdict:simulate"])
+            .harmless(true)
+            .json(case)
             .answer()
             .await
     }

@@ -1,7 +1,7 @@
 //! Queues.
 
 use http::Method;
-use proto::{Count, NewQueue, Queue, QueueUpdate};
+use proto::{Count, NewQueue, Queue, QueueUpdate, SimulatedVerdict, VerdictCase};
 
 use crate::{Client, List, Result};
 
@@ -25,6 +25,15 @@ impl Client {
     pub async fn update_queue(&self, name: &str, update: &QueueUpdate) -> Result<Queue> {
         self.call(Method::PATCH, &["queues", name])
             .json(update)
+            .answer()
+            .await
+    }
+
+    /// Asks what a response would cause at an endpoint of it that has no settings of its own. Nothing is sent.
+    pub async fn simulate_queue(&self, name: &str, case: &VerdictCase) -> Result<SimulatedVerdict> {
+        self.call(Method::POST, &["queues", name, "verdict:simulate"])
+            .harmless(true)
+            .json(case)
             .answer()
             .await
     }

@@ -132,7 +132,7 @@ pub(crate) async fn attempt(
     let own = delivery.content.retry.as_ref().map(resolve_retry);
     let case = Case {
         retry: own.as_ref().unwrap_or(&settings.retry),
-        retry_client_errors: settings.retry_client_errors,
+        policy: &settings.verdict,
         made: number,
         expires_at: delivery.expires_at,
         now: ended_at,

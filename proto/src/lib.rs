@@ -24,6 +24,7 @@ mod settings;
 mod signing;
 mod tasks;
 mod traffic;
+mod verdict;
 
 pub use attempts::{Attempt, Header, Timing};
 pub use audit::{Actor, ActorKind, AuditEntry};
@@ -45,3 +46,7 @@ pub use tasks::{
     Task, TaskState,
 };
 pub use traffic::{LATENCY_BOUNDS_MS, Traffic, TrafficPoint};
+pub use verdict::{
+    HeaderMatch, HoldLane, LaneEffect, RetryAfter, SimulatedVerdict, Statuses, VerdictAction, VerdictCase,
+    VerdictMatch, VerdictPreset, VerdictRule, VerdictSettings,
+};

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{BreakerPolicy, RateLimit, Span, object::optional_object};
+use crate::{BreakerPolicy, RateLimit, Span, VerdictSettings, object::optional_object};
 
 /// How deliveries are made. Each field may be left out: an endpoint's come before its queue's, the queue's before the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,13 @@ pub struct DeliverySettings {
     /// How long nothing but failures may come of an endpoint before it is disabled. 1 min to 365 d, or 0 for never; default 5 d.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disable_after: Option<Span>,
+    /// What answers mean: rules, and the table for where none matches. Rules are replaced whole.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
+    pub verdict: Option<VerdictSettings>,
 }
 
 /// When a failed delivery is tried again: an exponential backoff, or an explicit schedule.

@@ -8,6 +8,7 @@ use crate::{
     error::Result,
     id::{self, AttemptId, DeliveryId, EndpointId, TaskId},
     tasks::no_task,
+    verdict::plain_reason,
 };
 
 struct Row {
@@ -49,11 +50,9 @@ impl From<Row> for Attempt {
             number: u32::try_from(row.number).unwrap_or(0),
             started_at: id::minted_at(row.id),
             url: row.url,
-            reason: row.reason.unwrap_or_else(|| {
-                row.status
-                    .map(|s| format!("the endpoint answered {s}"))
-                    .unwrap_or_default()
-            }),
+            reason: row
+                .reason
+                .unwrap_or_else(|| row.status.map(plain_reason).unwrap_or_default()),
             verdict: row.verdict,
             retry_at: row.retry_at,
             status: row.status.and_then(|status| u16::try_from(status).ok()),

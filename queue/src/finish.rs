@@ -26,7 +26,7 @@ pub struct Finished {
     pub id: AttemptId,
     /// What was decided.
     pub verdict: Verdict,
-    /// Why.
+    /// Why; empty where the status says it all, see [`crate::verdict::Judgement::reason`].
     pub reason: String,
     /// The request, if one was made.
     pub request: Option<Request>,
@@ -136,7 +136,7 @@ impl<'a> NewAttempt<'a> {
             endpoint_id: delivery.endpoint_id,
             number: i16::try_from(finished.made()).unwrap_or(i16::MAX),
             verdict: verdict.as_str(),
-            reason: (*verdict != Verdict::Delivered).then_some(reason.as_str()),
+            reason: (!reason.is_empty()).then_some(reason.as_str()),
             retry_at: if let Verdict::Retry { at } = verdict {
                 Some(*at)
             } else {

@@ -45,6 +45,7 @@ pub mod purge;
 pub mod queues;
 pub mod replay;
 pub mod retry;
+pub mod retry_after;
 pub mod rights;
 pub mod rollup;
 pub mod secrets;

@@ -95,6 +95,21 @@ impl Retry {
     }
 }
 
+impl Retry {
+    /// When to try again after attempt `made` where a rule has said `at`, which is `pause` from now; `None` once all attempts are made.
+    /// Jitter only adds, as where an endpoint has said when.
+    pub(crate) fn at(
+        &self,
+        made: u32,
+        at: DateTime<Utc>,
+        pause: Duration,
+        chance: f64,
+    ) -> Option<DateTime<Utc>> {
+        self.pause(made)?;
+        Some(at + pause.mul_f64(self.jitter).min(MOST_ADDED).mul_f64(chance))
+    }
+}
+
 /// The most that jitter adds to a `Retry-After`: enough to spread a herd, little to whoever said when.
 const MOST_ADDED: Duration = Duration::from_secs(30);
 

@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Problems, Result},
     limits::{self, Breaker, Rate},
     retry::{Backoff, Retry},
+    verdict::{self, Policy},
 };
 
 /// The settings that hold for an endpoint's deliveries, with nothing left out.
@@ -21,8 +22,6 @@ pub struct Settings {
     pub connect_timeout: Duration,
     /// How many requests are in flight at most.
     pub max_in_flight: u32,
-    /// Whether the 4xx that the standard table calls final are retried.
-    pub retry_client_errors: bool,
     /// How fast it is sent to, if that is limited.
     pub rate: Option<Rate>,
     /// Whether fewer are in flight while the endpoint shows that it has too many.
@@ -33,6 +32,8 @@ pub struct Settings {
     pub max_age: Option<Duration>,
     /// How long nothing but failures may come of it before it is disabled.
     pub disable_after: Option<Duration>,
+    /// What answers mean.
+    pub verdict: Policy,
 }
 
 impl Default for Settings {
@@ -44,12 +45,12 @@ impl Default for Settings {
             connect_timeout: Duration::from_secs(5),
             // Peers ship 1, and their users complain of head-of-line blocking.
             max_in_flight: 64,
-            retry_client_errors: false,
             rate: None,
             adaptive_concurrency: true,
             breaker: Some(Breaker::default()),
             max_age: None,
             disable_after: Some(Duration::from_hours(5 * 24)),
+            verdict: Policy::default(),
         }
     }
 }
@@ -80,10 +81,6 @@ pub fn resolve(endpoint: &DeliverySettings, queue: &DeliverySettings, defaults: 
             .max_in_flight
             .or(queue.max_in_flight)
             .unwrap_or(defaults.max_in_flight),
-        retry_client_errors: endpoint
-            .retry_client_errors
-            .or(queue.retry_client_errors)
-            .unwrap_or(defaults.retry_client_errors),
         rate: endpoint
             .rate_limit
             .as_ref()
@@ -103,6 +100,7 @@ pub fn resolve(endpoint: &DeliverySettings, queue: &DeliverySettings, defaults: 
             endpoint.disable_after.or(queue.disable_after),
             defaults.disable_after,
         ),
+        verdict: Policy::of(endpoint, queue),
     }
 }
 
@@ -150,6 +148,9 @@ pub fn check(settings: &DeliverySettings, field: &str, problems: &mut Problems) 
         format!("{field}.connect_timeout"),
         "100ms to 60s",
     );
+    if let Some(rules) = &settings.verdict {
+        verdict::check(rules, &format!("{field}.verdict"), problems);
+    }
     let in_flight = settings.max_in_flight.is_none_or(|n| (1..=10_000).contains(&n));
     problems.require(in_flight, format!("{field}.max_in_flight"), "1 to 10000");
     limits::check(settings, field, problems);

@@ -11,6 +11,7 @@ use crate::{
     error::{Error, Problems, Result},
     glob,
     id::{self, DeliveryId, QueueId, TaskId},
+    verdict::plain_reason,
 };
 
 /// Which tasks are meant.
@@ -429,9 +430,7 @@ impl Queue {
                 attempts: u32::try_from(row.number).unwrap_or(0),
                 due_at: None,
                 ended_at: Some(ended_at),
-                reason: row
-                    .reason
-                    .or_else(|| row.status.map(|status| format!("the endpoint answered {status}"))),
+                reason: row.reason.or_else(|| row.status.map(plain_reason)),
             });
         }
         all.sort_unstable_by_key(|delivery| delivery.id);

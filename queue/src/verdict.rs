@@ -1,4 +1,10 @@
-//! What is decided of a delivery after an attempt, and why. A pure function of the facts; see [`judge`].
+//! What is decided of a delivery after an attempt, why, and by which rule. A pure function of the facts; see [`judge`].
+
+mod preset;
+mod rules;
+mod simulate;
+
+use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 
@@ -6,6 +12,9 @@ use crate::{
     outcome::{Answer, Failure, Outcome},
     retry::Retry,
 };
+
+pub(crate) use self::rules::check;
+pub use self::rules::{Policy, Rule};
 
 /// What becomes of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +46,8 @@ impl Verdict {
 pub struct Judgement {
     /// What becomes of the delivery.
     pub verdict: Verdict,
-    /// Why: the fact and the rule, in a sentence for people.
+    /// Why: the fact and the rule, in a sentence for people; see [`rule_of`]. Empty where a preset took a 2xx for delivered: the status
+    /// says it all, and nothing is logged beside it.
     pub reason: String,
     /// What the answer asks of the whole lane.
     pub lane: LaneOrder,
@@ -48,19 +58,19 @@ pub struct Judgement {
 pub enum LaneOrder {
     /// Nothing.
     Carry,
-    /// Send nothing before then (`Retry-After` on 429 or 503).
+    /// Send nothing before then.
     HoldUntil(DateTime<Utc>),
-    /// Disable the endpoint (410).
+    /// Disable the endpoint.
     Disable,
 }
 
 /// What a judgement rests on besides the outcome.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
-    /// The policy that holds for the delivery.
+    /// The retry policy that holds for the delivery.
     pub retry: &'a Retry,
-    /// Whether the 4xx that the standard table calls final are retried.
-    pub retry_client_errors: bool,
+    /// The rules that hold for it.
+    pub policy: &'a Policy,
     /// How many attempts are made, this one included.
     pub made: u32,
     /// When sending it makes no more sense.
@@ -73,73 +83,121 @@ pub struct Case<'a> {
 
 /// Longest time for which one answer can hold a lane. Longer than any sane `Retry-After`, short enough that a receiver's slip of the
 /// pen (milliseconds for seconds) does not stop it for weeks.
-const LONGEST_HOLD: std::time::Duration = std::time::Duration::from_hours(1);
+pub(crate) const LONGEST_HOLD: Duration = Duration::from_hours(1);
 
-/// Decides by the standard table:
+/// How long a rule holds a lane that neither says so itself nor was told by the answer: the first pause of the default retry policy.
+const HOLD: Duration = Duration::from_secs(5);
+
+/// What is done with a response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Delivered.
+    Deliver,
+    /// Again by the retry policy, and not before `Retry-After`.
+    Retry,
+    /// The same, and `Retry-After` holds the lane.
+    RetryHolding,
+    /// Again after this time, and not before `Retry-After`.
+    RetryAfter(Duration),
+    /// Given up.
+    Dead,
+    /// Again by the retry policy, and the lane is held: so long, or until `Retry-After`, or for [`HOLD`].
+    HoldLane(Option<Duration>),
+    /// Given up, and the endpoint is disabled.
+    Disable,
+}
+
+/// The rule that decides, by its place.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Source<'a> {
+    /// One of the endpoint's own, counted from 1.
+    Endpoint(usize, &'a Rule),
+    /// One of its queue's.
+    Queue(usize, &'a Rule),
+    /// A line of a preset.
+    Preset(&'static str, &'static str),
+    /// The setting that widens the standard preset.
+    RetryClientErrors,
+}
+
+impl fmt::Display for Source<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(number, rule) => write!(f, "rule {number} of the endpoint: {}", rule.shown()),
+            Self::Queue(number, rule) => write!(f, "rule {number} of the queue: {}", rule.shown()),
+            Self::Preset(name, line) => write!(f, "preset {name}: {line}"),
+            Self::RetryClientErrors => f.write_str("setting retry_client_errors: 4xx are retried"),
+        }
+    }
+}
+
+/// Decides by the first rule that matches: of the endpoint's, then of its queue's, then of the preset, which has one for everything.
+///
+/// The standard preset, whose sources are Standard Webhooks v1.0.0, "Delivery recommendations", and RFC 9110, section 15:
 ///
 /// | answer | verdict |
 /// | --- | --- |
 /// | 2xx | delivered |
 /// | 408, 425, 429, 5xx, 3xx (never followed), no answer | retry by the policy; `Retry-After` is obeyed, and on 429 and 503 holds the lane |
 /// | 410 | dead, and the endpoint is disabled |
-/// | other 4xx | dead at once, unless the policy says retry |
-///
-/// Sources: Standard Webhooks v1.0.0, "Delivery recommendations"; RFC 9110, section 15.
+/// | other 4xx | dead at once, unless `retry_client_errors` is set |
 pub fn judge(outcome: &Outcome, case: Case<'_>) -> Judgement {
-    match outcome {
-        Outcome::Answered(answer) => judge_answer(answer, case),
-        Outcome::Failed(Failure { detail, .. }) => again(case, detail, None, LaneOrder::Carry),
+    let (action, source) = case.policy.find(outcome);
+    if let (Action::Deliver, Source::Preset(..)) = (action, source) {
+        return ended(Verdict::Delivered, String::new());
     }
-}
-
-fn judge_answer(answer: &Answer, case: Case<'_>) -> Judgement {
-    let status = answer.status;
-    let hold = match answer.retry_after {
-        Some(at) if matches!(status, 429 | 503) && at > case.now => {
-            LaneOrder::HoldUntil(at.min(case.now + LONGEST_HOLD))
-        }
-        _ => LaneOrder::Carry,
+    let fact = match outcome {
+        Outcome::Answered(Answer { status, .. }) => format!("the endpoint answered {status} [{source}]"),
+        Outcome::Failed(Failure { detail, .. }) => format!("{detail} [{source}]"),
     };
-    match status {
-        200..=299 => Judgement {
-            verdict: Verdict::Delivered,
-            reason: format!("the endpoint answered {status}"),
-            lane: LaneOrder::Carry,
-        },
-        410 => Judgement {
-            verdict: Verdict::Dead,
-            reason: "the endpoint answered 410 (gone): it wants no more, and was disabled".into(),
+    let told = match outcome {
+        Outcome::Answered(answer) => answer.retry_after,
+        Outcome::Failed(_) => None,
+    };
+    let by_policy = case.retry.next(case.made, case.now, told, case.chance);
+    match action {
+        Action::Deliver => ended(Verdict::Delivered, fact),
+        Action::Dead => ended(Verdict::Dead, fact),
+        Action::Disable => Judgement {
             lane: LaneOrder::Disable,
+            ..ended(Verdict::Dead, fact + "; the endpoint was disabled")
         },
-        408 | 425 | 429 | 500..=599 => again(
-            case,
-            &format!("the endpoint answered {status}"),
-            answer.retry_after,
-            hold,
-        ),
-        300..=399 => again(
-            case,
-            &format!("the endpoint answered {status}; redirects are not followed"),
-            None,
-            LaneOrder::Carry,
-        ),
-        _ if case.retry_client_errors => again(
-            case,
-            &format!("the endpoint answered {status}"),
-            answer.retry_after,
-            LaneOrder::Carry,
-        ),
-        _ => Judgement {
-            verdict: Verdict::Dead,
-            reason: format!("the endpoint answered {status}, which is final by the standard table"),
-            lane: LaneOrder::Carry,
-        },
+        Action::Retry => again(case, fact, by_policy, LaneOrder::Carry),
+        Action::RetryHolding => {
+            let hold = told.filter(|at| *at > case.now);
+            let lane = hold.map_or(LaneOrder::Carry, |at| hold_until(at, case.now));
+            again(case, fact, by_policy, lane)
+        }
+        Action::RetryAfter(time) => {
+            let at = told.unwrap_or(case.now).max(case.now + time);
+            let next = case.retry.at(case.made, at, time, case.chance);
+            again(case, fact, next, LaneOrder::Carry)
+        }
+        Action::HoldLane(time) => {
+            let least = time.map(|time| case.now + time);
+            let at = told.max(least).unwrap_or(case.now + HOLD);
+            let next = case.retry.next(case.made, case.now, Some(at), case.chance);
+            again(case, fact, next, hold_until(at, case.now))
+        }
     }
 }
 
-fn again(case: Case<'_>, fact: &str, retry_after: Option<DateTime<Utc>>, lane: LaneOrder) -> Judgement {
+fn hold_until(at: DateTime<Utc>, now: DateTime<Utc>) -> LaneOrder {
+    LaneOrder::HoldUntil(at.min(now + LONGEST_HOLD))
+}
+
+fn ended(verdict: Verdict, reason: String) -> Judgement {
+    Judgement {
+        verdict,
+        reason,
+        lane: LaneOrder::Carry,
+    }
+}
+
+/// It is tried again at `next`, unless that was the last attempt, or the task expires before.
+fn again(case: Case<'_>, fact: String, next: Option<DateTime<Utc>>, lane: LaneOrder) -> Judgement {
     let Case { retry, made, .. } = case;
-    let (verdict, reason) = match retry.next(made, case.now, retry_after, case.chance) {
+    let (verdict, reason) = match next {
         None => (
             Verdict::Dead,
             format!("{fact}; that was attempt {made} of {}", retry.attempts),
@@ -160,125 +218,20 @@ fn again(case: Case<'_>, fact: &str, retry_after: Option<DateTime<Utc>>, lane: L
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use bytes::Bytes;
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::outcome::FailureKind;
-
-    fn now() -> DateTime<Utc> {
-        DateTime::from_timestamp(1_700_000_000, 0).unwrap()
-    }
-
-    fn answer(status: u16, retry_after: Option<u64>) -> Outcome {
-        Outcome::Answered(Answer {
-            status,
-            headers: vec![],
-            body: Bytes::new(),
-            truncated: false,
-            retry_after: retry_after.map(|s| now() + Duration::from_secs(s)),
-        })
-    }
-
-    fn judge_at(
-        outcome: &Outcome,
-        made: u32,
-        retry_client_errors: bool,
-        expires_in: Option<u64>,
-    ) -> Judgement {
-        let retry = Retry {
-            jitter: 0.0,
-            ..Retry::default()
-        };
-        let expires_at = expires_in.map(|s| now() + Duration::from_secs(s));
-        judge(
-            outcome,
-            Case {
-                retry: &retry,
-                retry_client_errors,
-                made,
-                expires_at,
-                now: now(),
-                chance: 0.5,
-            },
-        )
-    }
-
-    #[test]
-    fn the_standard_table() {
-        let retry = |seconds| Verdict::Retry {
-            at: now() + Duration::from_secs(seconds),
-        };
-        let hold = |seconds| LaneOrder::HoldUntil(now() + Duration::from_secs(seconds));
-        let table = [
-            (200, None, Verdict::Delivered, LaneOrder::Carry),
-            (204, None, Verdict::Delivered, LaneOrder::Carry),
-            (299, None, Verdict::Delivered, LaneOrder::Carry),
-            (301, None, retry(5), LaneOrder::Carry),
-            (304, None, retry(5), LaneOrder::Carry),
-            (400, None, Verdict::Dead, LaneOrder::Carry),
-            (401, Some(60), Verdict::Dead, LaneOrder::Carry),
-            (404, None, Verdict::Dead, LaneOrder::Carry),
-            (408, None, retry(5), LaneOrder::Carry),
-            (410, None, Verdict::Dead, LaneOrder::Disable),
-            (425, None, retry(5), LaneOrder::Carry),
-            (429, None, retry(5), LaneOrder::Carry),
-            (429, Some(60), retry(60), hold(60)),
-            (429, Some(2), retry(5), hold(2)),
-            (500, Some(60), retry(60), LaneOrder::Carry),
-            (503, Some(60), retry(60), hold(60)),
-            (503, Some(1_000_000), retry(1_000_000), hold(3_600)),
-            (599, None, retry(5), LaneOrder::Carry),
-            (100, None, Verdict::Dead, LaneOrder::Carry),
-        ];
-        for (status, retry_after, verdict, lane) in table {
-            let judged = judge_at(&answer(status, retry_after), 1, false, None);
-            assert_eq!(
-                (judged.verdict, judged.lane),
-                (verdict, lane),
-                "{status} {retry_after:?}"
-            );
-            assert!(judged.reason.contains(&status.to_string()), "{}", judged.reason);
-        }
-    }
-
-    #[test]
-    fn a_policy_can_retry_client_errors_but_never_410() {
-        assert!(matches!(
-            judge_at(&answer(404, None), 1, true, None).verdict,
-            Verdict::Retry { .. }
-        ));
-        assert_eq!(judge_at(&answer(410, None), 1, true, None).verdict, Verdict::Dead);
-    }
-
-    #[test]
-    fn the_last_attempt_and_the_expiry_end_it() {
-        assert_eq!(
-            judge_at(&answer(500, None), 12, false, None).verdict,
-            Verdict::Dead
-        );
-        assert_eq!(
-            judge_at(&answer(500, None), 1, false, Some(4)).verdict,
-            Verdict::Dead
-        );
-        assert!(matches!(
-            judge_at(&answer(500, None), 1, false, Some(6)).verdict,
-            Verdict::Retry { .. }
-        ));
-    }
-
-    proptest! {
-        #[test]
-        fn every_failure_is_retried_while_attempts_last(kind in 0usize..FailureKind::ALL.len(), made in 1u32..20) {
-            let failed = Outcome::Failed(Failure { kind: FailureKind::ALL[kind], detail: "it broke".into() });
-            let judged = judge_at(&failed, made, false, None);
-            prop_assert_eq!(matches!(judged.verdict, Verdict::Retry { .. }), made < 12);
-            prop_assert!(judged.reason.starts_with("it broke"));
-            prop_assert_eq!(judged.lane, LaneOrder::Carry);
-        }
-    }
+/// What is shown as the reason of an attempt that was logged with a status and without a reason; see [`Judgement::reason`].
+pub fn plain_reason(status: impl fmt::Display) -> String {
+    format!("the endpoint answered {status}")
 }
+
+/// The rule that a reason names, if it names one: what stands in its last brackets.
+pub fn rule_of(reason: &str) -> Option<&str> {
+    let (_, rule) = reason.rsplit_once('[')?;
+    let (rule, _) = rule.split_once(']')?;
+    ["rule ", "preset ", "setting "]
+        .iter()
+        .any(|kind| rule.starts_with(kind))
+        .then_some(rule)
+}
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use super::{
     screen::note,
     secret::{self, RequestArgs, SecretVerb},
     settings::{ChangedSettings, NewSettings, SETTINGS_HELP},
+    simulate::CaseArgs,
 };
 use crate::{cli::Output, receive::print::shown};
 
@@ -130,6 +131,13 @@ enum Verb {
         #[arg(long, value_name = "JSON")]
         payload: Option<String>,
     },
+    /// Show what a response of it would cause: verdict, rule, next attempt, lane; nothing is sent
+    Simulate {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        case: CaseArgs,
+    },
     /// Show its last attempts
     Attempts {
         #[command(flatten)]
@@ -237,6 +245,10 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
             let payload = payload.map(|text| json_text(text.into())).transpose()?;
             let test = TestSend { kind, payload };
             session.tested(&client.test_endpoint(which.id, &test).await?)
+        }
+        Verb::Simulate { which, case } => {
+            let told = client.simulate_endpoint(which.id, &case.read()?).await?;
+            session.simulated(&told)
         }
         Verb::Attempts { which, list } => session.list(client.attempts_of_endpoint(which.id), &list).await,
         Verb::Secret { verb } => secret::run(verb, &session).await,

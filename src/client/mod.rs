@@ -21,6 +21,7 @@ mod rows;
 mod screen;
 mod secret;
 mod settings;
+mod simulate;
 mod table;
 mod task;
 mod times;

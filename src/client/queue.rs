@@ -12,6 +12,7 @@ use super::{
     rows,
     screen::note,
     settings::{ChangedSettings, NewSettings, SETTINGS_HELP},
+    simulate::CaseArgs,
 };
 
 /// What `posthaste queue` is told.
@@ -70,6 +71,13 @@ enum Verb {
         no_max_depth: bool,
         #[command(flatten)]
         settings: ChangedSettings,
+    },
+    /// Show what a response would cause at an endpoint with no settings of its own; nothing is sent
+    Simulate {
+        /// Its name
+        queue: String,
+        #[command(flatten)]
+        case: CaseArgs,
     },
     /// Hold its deliveries back; tasks are accepted as before
     Pause {
@@ -140,6 +148,9 @@ pub(super) async fn run(args: QueueArgs, environment: &Environment) -> Result<()
                 );
             }
             session.queue(&client.update_queue(&queue, &update).await?)
+        }
+        Verb::Simulate { queue, case } => {
+            session.simulated(&client.simulate_queue(&queue, &case.read()?).await?)
         }
         Verb::Pause { queue } => session.queue(&client.pause_queue(&queue).await?),
         Verb::Resume { queue } => session.queue(&client.resume_queue(&queue).await?),

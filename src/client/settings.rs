@@ -32,7 +32,9 @@ Settings, for --set and --unset:
   breaker.pause        the pause before the first probe: 1s
   breaker.max_pause    the longest pause between probes: 1m
   max_age              how old a delivery may get: 0s, any age
-  disable_after        how long an endpoint may fail before it is disabled: 5d";
+  disable_after        how long an endpoint may fail before it is disabled: 5d
+  verdict.preset       what answers mean: standard, retry-all, cloud-tasks or qstash
+  verdict.rules        what comes before the preset: '[{\"match\":{\"status\":409},\"then\":\"deliver\"}]'";
 
 /// Settings that something begins with.
 #[derive(Debug, Clone, Default, Args)]

@@ -196,6 +196,64 @@ async fn other_client_errors_are_final_unless_the_policy_says_otherwise() {
     assert_eq!((receiver.count("/strict"), receiver.count("/lenient")), (1, 2));
 }
 
+#[tokio::test]
+async fn rules_decide_and_are_named_and_can_be_asked_before() {
+    let (home, receiver) = (Home::external().await, Receiver::start().await);
+    let (_node, api) = (home.start(&[]).await, home.api());
+    receiver.answer("/", |arrival| match (arrival.body.as_ref(), arrival.attempt) {
+        (b"1", _) => Reply::status(409),
+        (b"2", _) => Reply::status(200).header("x-outcome", "no-retry please"),
+        (b"3", 1) => Reply::status(404),
+        (b"4", _) => Reply::status(403),
+        _ => Reply::status(200),
+    });
+    let queue = json!({ "name": "q", "settings": { "verdict": { "preset": "retry-all", "rules": [
+        { "match": { "status": "4xx" }, "then": { "retry_after": { "for": "100ms" } } },
+    ] } } });
+    let _: Value = api.post("/v1/queues", &queue).await;
+    let settings = json!({ "verdict": { "rules": [
+        { "match": { "status": [409, "500-503"] }, "then": "deliver" },
+        { "match": { "header": { "name": "X-Outcome", "value": "no-retry*" } }, "then": "dead" },
+        { "match": { "status": 403 }, "then": "disable" },
+    ] } });
+    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    let path = format!("/v1/endpoints/{}/verdict:simulate", endpoint.id);
+    let told: proto::SimulatedVerdict = api.post(&path, &json!({ "status": 404, "attempt": 2 })).await;
+    assert_eq!(
+        (told.verdict.as_str(), told.rule.as_str()),
+        ("retry", "rule 1 of the queue: 4xx → retry after 100ms")
+    );
+    assert_eq!(receiver.count("/"), 0, "nothing is sent");
+    for (payload, state, rule) in [
+        (
+            1,
+            TaskState::Delivered,
+            "rule 1 of the endpoint: 409, 500-503 → deliver",
+        ),
+        (
+            2,
+            TaskState::Dead,
+            "rule 2 of the endpoint: header x-outcome → dead",
+        ),
+        (3, TaskState::Delivered, &told.rule),
+        (4, TaskState::Dead, "rule 3 of the endpoint: 403 → disable"),
+    ] {
+        let task = api.enqueue("q", json!({ "payload": payload })).await;
+        api.until_task(task, state).await;
+        let reason = &api.attempts(task).await[0].reason;
+        assert!(reason.contains(&format!("[{rule}]")), "{payload}: {reason}");
+    }
+    let disabled = eventually("the endpoint is disabled", async || {
+        Some(api.endpoint(endpoint.id).await).filter(|endpoint| endpoint.status == EndpointStatus::Disabled)
+    })
+    .await;
+    assert!(
+        disabled
+            .disabled_reason
+            .is_some_and(|reason| reason.contains("403"))
+    );
+}
+
 /// What went through is counted, by queue and endpoint, and is the same after a restart.
 #[tokio::test]
 async fn traffic_is_counted() {

@@ -12,11 +12,12 @@ use hyper::body::{Body, Incoming};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use queue::outcome::{Answer, FailureKind, Outcome, Timing};
+use queue::retry_after;
 
 use super::connect::{ConnectError, Connector};
 use super::progress::{self, Progress, Stage, micros_since};
 use super::stream::Link;
-use super::{Config, ConfigError, failure, read, retry_after};
+use super::{Config, ConfigError, failure, read};
 
 /// The smallest read buffer that hyper accepts.
 const HEAD_MAX_AT_LEAST: usize = 8192;

@@ -17,7 +17,6 @@ mod guard;
 mod progress;
 mod read;
 mod resolve;
-mod retry_after;
 mod stream;
 mod tls;
 

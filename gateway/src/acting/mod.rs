@@ -17,6 +17,7 @@ mod secrets;
 mod tasks;
 mod test_send;
 mod traffic;
+mod verdicts;
 
 use std::sync::Arc;
 

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 use super::{
     open,
     status::reply,
-    wire::{self, Form, attempts, endpoints, queues, signing},
+    wire::{self, Form, attempts, endpoints, queues, signing, verdicts},
 };
 use crate::{acting::Switch, path::queue_name, state::Gateway};
 
@@ -136,6 +136,19 @@ impl EndpointService for Endpoints {
         let (id, test) = endpoints::read_test(given)?;
         let result = acting.test_endpoint(id, test).await?;
         Ok(reply(endpoints::tested(result)))
+    }
+
+    async fn simulate_endpoint(
+        &self,
+        request: Request<v1::SimulateEndpointRequest>,
+    ) -> Result<Response<v1::SimulateEndpointResponse>, Status> {
+        let (acting, given) = open(&self.0, request)?;
+        let mut form = Form::default();
+        let id = form.id(&given.id, "id");
+        let case = verdicts::read_case(given.case.unwrap_or_default(), &mut form);
+        form.finish()?;
+        let verdict = Some(verdicts::simulated(acting.simulate_endpoint(id, &case).await?));
+        Ok(reply(v1::SimulateEndpointResponse { verdict }))
     }
 
     async fn list_endpoint_attempts(

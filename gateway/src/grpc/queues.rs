@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 use super::{
     open,
     status::reply,
-    wire::{Form, queues},
+    wire::{Form, queues, verdicts},
 };
 use crate::{path::queue_name, state::Gateway};
 
@@ -98,6 +98,19 @@ impl QueueService for Queues {
         let purged = acting.purge_queue(&queue_name(given.name)?).await?;
         let (count, more) = (purged.count, purged.more);
         Ok(reply(v1::PurgeQueueResponse { count, more }))
+    }
+
+    async fn simulate_queue(
+        &self,
+        request: Request<v1::SimulateQueueRequest>,
+    ) -> Result<Response<v1::SimulateQueueResponse>, Status> {
+        let (acting, given) = open(&self.0, request)?;
+        let mut form = Form::default();
+        let case = verdicts::read_case(given.case.unwrap_or_default(), &mut form);
+        form.finish()?;
+        let verdict = acting.simulate_queue(&queue_name(given.name)?, &case).await?;
+        let verdict = Some(verdicts::simulated(verdict));
+        Ok(reply(v1::SimulateQueueResponse { verdict }))
     }
 
     async fn get_queue_traffic(

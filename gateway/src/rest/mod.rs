@@ -35,6 +35,7 @@ mod keys;
 mod queues;
 mod secrets;
 mod tasks;
+mod verdicts;
 mod well_known;
 
 /// The whole REST API. [`crate::serve`] serves it; a test may call it.
@@ -80,6 +81,7 @@ fn routes(config: &Config) -> Routes {
         .merge(queues::routes())
         .merge(endpoints::routes())
         .merge(secrets::routes())
+        .merge(verdicts::routes())
         .merge(enqueue::routes())
         .merge(tasks::routes())
         .merge(dead_letters::routes())

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use proto::{
     Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
-    Jwks, Key, Problem, Queue, Replayed, RevealedSecret, Secret, Task, TestResult, Traffic, Verification,
+    Jwks, Key, Problem, Queue, Replayed, RevealedSecret, Secret, SimulatedVerdict, Task, TestResult, Traffic, Verification,
 };
 use queue::verdict::Verdict;
 use serde::de::DeserializeOwned;
@@ -24,7 +24,7 @@ fn as_a<T: DeserializeOwned>(example: &Value) -> Result<(), serde_json::Error> {
 }
 
 /// The type of each schema that an answer has. `Health` is the gateway's own, and has no type that reads it.
-const READS: [(&str, Reads); 22] = [
+const READS: &[(&str, Reads)] = &[
     ("Attempt", as_a::<Attempt>),
     ("AuditEntry", as_a::<AuditEntry>),
     ("BatchResult", as_a::<BatchResult>),
@@ -43,6 +43,7 @@ const READS: [(&str, Reads); 22] = [
     ("Replayed", as_a::<Replayed>),
     ("RevealedSecret", as_a::<RevealedSecret>),
     ("Secret", as_a::<Secret>),
+    ("SimulatedVerdict", as_a::<SimulatedVerdict>),
     ("Task", as_a::<Task>),
     ("TestResult", as_a::<TestResult>),
     ("Traffic", as_a::<Traffic>),

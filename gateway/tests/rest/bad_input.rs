@@ -54,6 +54,18 @@ async fn bad_queues_are_refused_by_field() {
             json!({"settings": {"retry_client_errors": "yes"}}),
             "settings.retry_client_errors",
         ),
+        (
+            json!({"settings": {"verdict": {"preset": "lenient"}}}),
+            "settings.verdict.preset",
+        ),
+        (
+            json!({"settings": {"verdict": {"rules": [{"match": {"status": "7x"}, "then": "dead"}]}}}),
+            "settings.verdict.rules[0].match.status",
+        ),
+        (
+            json!({"settings": {"verdict": {"rules": [{"match": {}, "then": "explode"}]}}}),
+            "settings.verdict.rules[0].then",
+        ),
         (json!({"settings": {"retries": 3}}), "settings.retries"),
         (
             json!({"settings": {"retry": {"attempts": 101}}}),

@@ -41,6 +41,7 @@ sources!(
     "settings.proto",
     "tasks.proto",
     "traffic.proto",
+    "verdicts.proto",
 );
 
 #[cfg(test)]

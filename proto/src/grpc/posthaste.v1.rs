@@ -1435,6 +1435,224 @@ pub mod dead_letter_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// What answers mean. An endpoint's rules are asked first, then its queue's, then the preset's: the first that matches decides.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VerdictSettings {
+    /// What holds where no rule matches; default `standard`.
+    #[prost(enumeration = "VerdictPreset", tag = "1")]
+    pub preset: i32,
+    /// Rules in the order in which they are asked; at most 50.
+    #[prost(message, repeated, tag = "2")]
+    pub rules: ::prost::alloc::vec::Vec<VerdictRule>,
+}
+/// One rule: what it matches, and what happens then.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VerdictRule {
+    /// What must be so of the response, all of it; an empty one matches every response.
+    #[prost(message, optional, tag = "1")]
+    pub r#match: ::core::option::Option<VerdictMatch>,
+    /// What happens then.
+    #[prost(enumeration = "VerdictAction", tag = "2")]
+    pub then: i32,
+    /// For `RETRY_AFTER` when it is tried again, at most 30 days; for `HOLD_LANE` how long, at most an hour, or as long as the
+    /// `Retry-After` of the answer says, or 5 s.
+    #[prost(message, optional, tag = "3")]
+    pub time: ::core::option::Option<::prost_types::Duration>,
+}
+/// What a rule matches. What is left out does not matter.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VerdictMatch {
+    /// The status of the answer: `429`, `500-599`, `4xx`; any of at most 20.
+    #[prost(string, repeated, tag = "1")]
+    pub status: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// A header of the answer.
+    #[prost(message, optional, tag = "2")]
+    pub header: ::core::option::Option<HeaderMatch>,
+    /// That no answer came, and for which of these reasons.
+    #[prost(enumeration = "Failure", repeated, tag = "3")]
+    pub failure: ::prost::alloc::vec::Vec<i32>,
+}
+/// A header that an answer must have.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct HeaderMatch {
+    /// Its name, in whatever case.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// A glob of its value, such as `*no-retry*`; any value if left out.
+    #[prost(string, optional, tag = "2")]
+    pub value: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// A response that could come, to ask what it would cause: an answer (`status`), or that none comes (`failure`).
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct VerdictCase {
+    /// The status of the answer.
+    #[prost(uint32, optional, tag = "1")]
+    pub status: ::core::option::Option<u32>,
+    /// Headers of the answer, at most 100; `retry-after` is understood.
+    #[prost(btree_map = "string, string", tag = "2")]
+    pub headers: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Why no answer came.
+    #[prost(enumeration = "Failure", tag = "3")]
+    pub failure: i32,
+    /// Which attempt it is, from 1; default the first.
+    #[prost(uint32, optional, tag = "4")]
+    pub attempt: ::core::option::Option<u32>,
+}
+/// What a response would cause.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SimulatedVerdict {
+    /// What is decided.
+    #[prost(enumeration = "Verdict", tag = "1")]
+    pub verdict: i32,
+    /// The rule that decides.
+    #[prost(string, tag = "2")]
+    pub rule: ::prost::alloc::string::String,
+    /// What would be logged as the reason.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// The earliest time of the next attempt, if the response came now. Chance adds to it, to keep retries from coming all at once.
+    #[prost(message, optional, tag = "4")]
+    pub retry_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The latest.
+    #[prost(message, optional, tag = "5")]
+    pub retry_by: ::core::option::Option<::prost_types::Timestamp>,
+    /// What happens to the lane of the endpoint.
+    #[prost(enumeration = "LaneEffect", tag = "6")]
+    pub lane: i32,
+    /// Until when it is held, if it is.
+    #[prost(message, optional, tag = "7")]
+    pub hold_until: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A table of verdicts for every response there is. All deliver 2xx, and retry where no answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum VerdictPreset {
+    /// Not said: the queue's, or the standard one.
+    Unspecified = 0,
+    /// 408, 425, 429, 3xx and 5xx are retried, `Retry-After` on 429 and 503 holds the lane, 410 disables the endpoint, all else is dead.
+    Standard = 1,
+    /// Everything but 2xx is retried; `Retry-After` on 429 and 503 holds the lane.
+    RetryAll = 2,
+    /// As Google Cloud Tasks: everything but 2xx is retried, 429 and 503 hold the lane.
+    CloudTasks = 3,
+    /// As QStash: 489 with the header `Upstash-NonRetryable-Error: true` is dead, everything else but 2xx is retried.
+    Qstash = 4,
+}
+impl VerdictPreset {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VERDICT_PRESET_UNSPECIFIED",
+            Self::Standard => "VERDICT_PRESET_STANDARD",
+            Self::RetryAll => "VERDICT_PRESET_RETRY_ALL",
+            Self::CloudTasks => "VERDICT_PRESET_CLOUD_TASKS",
+            Self::Qstash => "VERDICT_PRESET_QSTASH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VERDICT_PRESET_UNSPECIFIED" => Some(Self::Unspecified),
+            "VERDICT_PRESET_STANDARD" => Some(Self::Standard),
+            "VERDICT_PRESET_RETRY_ALL" => Some(Self::RetryAll),
+            "VERDICT_PRESET_CLOUD_TASKS" => Some(Self::CloudTasks),
+            "VERDICT_PRESET_QSTASH" => Some(Self::Qstash),
+            _ => None,
+        }
+    }
+}
+/// What a rule makes of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum VerdictAction {
+    /// Never right: a rule must say.
+    Unspecified = 0,
+    /// It is delivered.
+    Deliver = 1,
+    /// It is tried again by the retry policy; `Retry-After` is obeyed.
+    Retry = 2,
+    /// It is tried again after `time`, in place of the retry policy's pause.
+    RetryAfter = 3,
+    /// It is given up at once.
+    Dead = 4,
+    /// It is tried again by the retry policy, and nothing is sent to the endpoint meanwhile.
+    HoldLane = 5,
+    /// It is given up, and the endpoint is disabled.
+    Disable = 6,
+}
+impl VerdictAction {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "VERDICT_ACTION_UNSPECIFIED",
+            Self::Deliver => "VERDICT_ACTION_DELIVER",
+            Self::Retry => "VERDICT_ACTION_RETRY",
+            Self::RetryAfter => "VERDICT_ACTION_RETRY_AFTER",
+            Self::Dead => "VERDICT_ACTION_DEAD",
+            Self::HoldLane => "VERDICT_ACTION_HOLD_LANE",
+            Self::Disable => "VERDICT_ACTION_DISABLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "VERDICT_ACTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "VERDICT_ACTION_DELIVER" => Some(Self::Deliver),
+            "VERDICT_ACTION_RETRY" => Some(Self::Retry),
+            "VERDICT_ACTION_RETRY_AFTER" => Some(Self::RetryAfter),
+            "VERDICT_ACTION_DEAD" => Some(Self::Dead),
+            "VERDICT_ACTION_HOLD_LANE" => Some(Self::HoldLane),
+            "VERDICT_ACTION_DISABLE" => Some(Self::Disable),
+            _ => None,
+        }
+    }
+}
+/// What a response does to a lane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LaneEffect {
+    /// Never sent.
+    Unspecified = 0,
+    /// Nothing.
+    Carry = 1,
+    /// Nothing is sent for a time.
+    Hold = 2,
+    /// The endpoint is disabled.
+    Disable = 3,
+}
+impl LaneEffect {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LANE_EFFECT_UNSPECIFIED",
+            Self::Carry => "LANE_EFFECT_CARRY",
+            Self::Hold => "LANE_EFFECT_HOLD",
+            Self::Disable => "LANE_EFFECT_DISABLE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LANE_EFFECT_UNSPECIFIED" => Some(Self::Unspecified),
+            "LANE_EFFECT_CARRY" => Some(Self::Carry),
+            "LANE_EFFECT_HOLD" => Some(Self::Hold),
+            "LANE_EFFECT_DISABLE" => Some(Self::Disable),
+            _ => None,
+        }
+    }
+}
 /// How deliveries are made. Each field may be left out: an endpoint's come before its queue's, the queue's before the defaults.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct DeliverySettings {
@@ -1470,6 +1688,9 @@ pub struct DeliverySettings {
     /// How long nothing but failures may come of an endpoint before it is disabled. 1 min to 365 d, or 0 for never; default 5 d.
     #[prost(message, optional, tag = "10")]
     pub disable_after: ::core::option::Option<::prost_types::Duration>,
+    /// What answers mean: rules, and the table for where none matches. Rules are replaced whole.
+    #[prost(message, optional, tag = "11")]
+    pub verdict: ::core::option::Option<VerdictSettings>,
 }
 /// How fast an endpoint is sent to: so many requests in each period, spread evenly over it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1872,6 +2093,23 @@ pub struct TestEndpointResponse {
     /// The whole exchange; absent if it had not ended when the call's own time was over: look at the task later.
     #[prost(message, optional, tag = "3")]
     pub attempt: ::core::option::Option<Attempt>,
+}
+/// Asks what a response of an endpoint would cause.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SimulateEndpointRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The response.
+    #[prost(message, optional, tag = "2")]
+    pub case: ::core::option::Option<VerdictCase>,
+}
+/// What a response of an endpoint would cause.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SimulateEndpointResponse {
+    /// The verdict, and what follows from it.
+    #[prost(message, optional, tag = "1")]
+    pub verdict: ::core::option::Option<SimulatedVerdict>,
 }
 /// Asks for a page of the attempts of an endpoint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2517,6 +2755,33 @@ pub mod endpoint_service_client {
                 .insert(GrpcMethod::new("posthaste.v1.EndpointService", "TestEndpoint"));
             self.inner.unary(req, path, codec).await
         }
+        /// Tells what a response of it would cause, by which rule, and when; nothing is sent.
+        pub async fn simulate_endpoint(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SimulateEndpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SimulateEndpointResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.EndpointService/SimulateEndpoint",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("posthaste.v1.EndpointService", "SimulateEndpoint"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists its attempts, newest first.
         pub async fn list_endpoint_attempts(
             &mut self,
@@ -2802,6 +3067,14 @@ pub mod endpoint_service_server {
             request: tonic::Request<super::TestEndpointRequest>,
         ) -> std::result::Result<
             tonic::Response<super::TestEndpointResponse>,
+            tonic::Status,
+        >;
+        /// Tells what a response of it would cause, by which rule, and when; nothing is sent.
+        async fn simulate_endpoint(
+            &self,
+            request: tonic::Request<super::SimulateEndpointRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SimulateEndpointResponse>,
             tonic::Status,
         >;
         /// Lists its attempts, newest first.
@@ -3427,6 +3700,52 @@ pub mod endpoint_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = TestEndpointSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.EndpointService/SimulateEndpoint" => {
+                    #[allow(non_camel_case_types)]
+                    struct SimulateEndpointSvc<T: EndpointService>(pub Arc<T>);
+                    impl<
+                        T: EndpointService,
+                    > tonic::server::UnaryService<super::SimulateEndpointRequest>
+                    for SimulateEndpointSvc<T> {
+                        type Response = super::SimulateEndpointResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SimulateEndpointRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EndpointService>::simulate_endpoint(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SimulateEndpointSvc(inner);
                         let codec = crate::grpc::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -5318,6 +5637,23 @@ pub struct GetQueueTrafficResponse {
     #[prost(message, optional, tag = "1")]
     pub traffic: ::core::option::Option<Traffic>,
 }
+/// Asks what a response would cause in a queue.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SimulateQueueRequest {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The response.
+    #[prost(message, optional, tag = "2")]
+    pub case: ::core::option::Option<VerdictCase>,
+}
+/// What a response would cause in a queue.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SimulateQueueResponse {
+    /// The verdict, and what follows from it.
+    #[prost(message, optional, tag = "1")]
+    pub verdict: ::core::option::Option<SimulatedVerdict>,
+}
 /// Generated client implementations.
 #[cfg(feature = "grpc-client")]
 pub mod queue_service_client {
@@ -5600,6 +5936,31 @@ pub mod queue_service_client {
                 .insert(GrpcMethod::new("posthaste.v1.QueueService", "PurgeQueue"));
             self.inner.unary(req, path, codec).await
         }
+        /// Tells what a response of an endpoint with no settings of its own would cause, by which rule, and when; nothing is sent.
+        pub async fn simulate_queue(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SimulateQueueRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SimulateQueueResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.QueueService/SimulateQueue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.QueueService", "SimulateQueue"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Counts and latencies of a queue and its endpoints, by the minute.
         pub async fn get_queue_traffic(
             &mut self,
@@ -5702,6 +6063,14 @@ pub mod queue_service_server {
             request: tonic::Request<super::PurgeQueueRequest>,
         ) -> std::result::Result<
             tonic::Response<super::PurgeQueueResponse>,
+            tonic::Status,
+        >;
+        /// Tells what a response of an endpoint with no settings of its own would cause, by which rule, and when; nothing is sent.
+        async fn simulate_queue(
+            &self,
+            request: tonic::Request<super::SimulateQueueRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SimulateQueueResponse>,
             tonic::Status,
         >;
         /// Counts and latencies of a queue and its endpoints, by the minute.
@@ -6135,6 +6504,51 @@ pub mod queue_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = PurgeQueueSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.QueueService/SimulateQueue" => {
+                    #[allow(non_camel_case_types)]
+                    struct SimulateQueueSvc<T: QueueService>(pub Arc<T>);
+                    impl<
+                        T: QueueService,
+                    > tonic::server::UnaryService<super::SimulateQueueRequest>
+                    for SimulateQueueSvc<T> {
+                        type Response = super::SimulateQueueResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SimulateQueueRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as QueueService>::simulate_queue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SimulateQueueSvc(inner);
                         let codec = crate::grpc::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -54,7 +54,7 @@ fn timing(timing: Timing) -> v1::Timing {
 }
 
 /// The verdict that a word names.
-fn verdict(word: &str) -> v1::Verdict {
+pub(in crate::grpc) fn verdict(word: &str) -> v1::Verdict {
     match word {
         "delivered" => v1::Verdict::Delivered,
         "retry" => v1::Verdict::Retry,

@@ -9,7 +9,7 @@ use super::Form;
 const FIELD: &str = "update_mask";
 
 /// The settings by name, and those of them that are made of several.
-const SETTINGS: [&str; 10] = [
+const SETTINGS: [&str; 11] = [
     "retry",
     "timeout",
     "connect_timeout",
@@ -20,6 +20,7 @@ const SETTINGS: [&str; 10] = [
     "breaker",
     "max_age",
     "disable_after",
+    "verdict",
 ];
 const RETRY: [&str; 6] = ["attempts", "initial", "factor", "max", "schedule", "jitter"];
 const RATE_LIMIT: [&str; 3] = ["limit", "per", "burst"];
@@ -32,6 +33,7 @@ const BREAKER: [&str; 7] = [
     "pause",
     "max_pause",
 ];
+const VERDICT: [&str; 2] = ["preset", "rules"];
 
 /// The parts of a setting that is made of several.
 fn parts(setting: &str) -> Option<&'static [&'static str]> {
@@ -39,6 +41,7 @@ fn parts(setting: &str) -> Option<&'static [&'static str]> {
         "retry" => Some(&RETRY),
         "rate_limit" => Some(&RATE_LIMIT),
         "breaker" => Some(&BREAKER),
+        "verdict" => Some(&VERDICT),
         _ => None,
     }
 }
@@ -201,7 +204,7 @@ mod tests {
                 json!({
                     "retry": null, "timeout": "2s", "connect_timeout": null, "max_in_flight": 7,
                     "retry_client_errors": null, "rate_limit": null, "adaptive_concurrency": null, "breaker": null,
-                    "max_age": null, "disable_after": null,
+                    "max_age": null, "disable_after": null, "verdict": null,
                 }),
             ),
         ] {
@@ -263,5 +266,6 @@ mod tests {
         assert_eq!(fields("RetryPolicy"), RETRY);
         assert_eq!(fields("RateLimit"), RATE_LIMIT);
         assert_eq!(fields("BreakerPolicy"), BREAKER);
+        assert_eq!(fields("VerdictSettings"), VERDICT);
     }
 }

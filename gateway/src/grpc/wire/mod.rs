@@ -10,6 +10,7 @@ pub(super) mod queues;
 pub(super) mod settings;
 pub(super) mod signing;
 pub(super) mod tasks;
+pub(super) mod verdicts;
 
 use chrono::{DateTime, Utc};
 use prost_types::{Duration, Timestamp};

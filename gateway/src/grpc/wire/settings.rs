@@ -2,7 +2,7 @@
 
 use proto::{BreakerPolicy, DeliverySettings, RateLimit, RatePeriod, RetryPolicy, grpc::v1};
 
-use super::{Form, duration};
+use super::{Form, duration, verdicts};
 
 /// Settings that stand in the field `settings`.
 pub(in crate::grpc) fn read(given: v1::DeliverySettings, form: &mut Form) -> DeliverySettings {
@@ -19,6 +19,9 @@ pub(in crate::grpc) fn read(given: v1::DeliverySettings, form: &mut Form) -> Del
         breaker: given.breaker.map(|policy| read_breaker(policy, form)),
         max_age: form.span(given.max_age, "settings.max_age"),
         disable_after: form.span(given.disable_after, "settings.disable_after"),
+        verdict: given
+            .verdict
+            .map(|verdict| verdicts::read(verdict, "settings.verdict", form)),
     }
 }
 
@@ -107,6 +110,7 @@ pub(in crate::grpc) fn settings(settings: DeliverySettings) -> v1::DeliverySetti
         breaker: settings.breaker.map(breaker),
         max_age: settings.max_age.map(|span| duration(span.0)),
         disable_after: settings.disable_after.map(|span| duration(span.0)),
+        verdict: settings.verdict.map(verdicts::settings),
     }
 }
 
@@ -136,6 +140,12 @@ mod tests {
             r#"{"rate_limit":{"limit":5,"per":"minute","burst":2},"adaptive_concurrency":false,"max_age":"1h","disable_after":"0s"}"#,
             r#"{"rate_limit":{"limit":5,"per":"second"},"breaker":{}}"#,
             r#"{"breaker":{"enabled":true,"failures":3,"ratio":0.25,"window":"1m","min_requests":5,"pause":"2s","max_pause":"5m"}}"#,
+            r#"{"verdict":{}}"#,
+            r#"{"verdict":{"preset":"qstash","rules":[
+                {"match":{},"then":"deliver"},{"match":{"status":["4xx","500-503"]},"then":"retry"},
+                {"match":{"header":{"name":"x","value":"a*"}},"then":{"retry_after":{"for":"30s"}}},
+                {"match":{"failure":["dns","tls"]},"then":"dead"},{"match":{"header":{"name":"x"}},"then":{"hold_lane":{"for":"1m"}}},
+                {"match":{"status":500},"then":{"hold_lane":{}}},{"match":{"status":501},"then":"disable"}]}}"#,
         ] {
             let given: DeliverySettings = serde_json::from_str(json).unwrap();
             let mut form = Form::default();

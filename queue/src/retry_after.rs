@@ -7,7 +7,7 @@ const FARTHEST: TimeDelta = TimeDelta::days(365);
 
 /// The moment that a `Retry-After` value names, seen from `now`. A date that has passed means now; anything more than
 /// a year ahead means a year. `None` for what is neither seconds nor a date.
-pub(super) fn resolve(value: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+pub fn resolve(value: &str, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than a number holds are still a number of seconds: too many.
