@@ -9,6 +9,8 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use dispatcher::{Dispatcher, push};
 use gateway::{Gateway, Port, Speaks, Tls};
+use queue::ownership::NodeId;
+use queue::replays::Runner;
 use queue::settings::Settings;
 use queue::vault::Vault;
 use queue::{Enqueuer, Queue};
@@ -40,6 +42,9 @@ const FLUSH: Duration = Duration::from_secs(5);
 
 /// How often what is over is swept away.
 const SWEEP: Duration = Duration::from_mins(1);
+
+/// The pause after which replays are gone on with while the database is away.
+const REPLAY_AGAIN: Duration = Duration::from_secs(2);
 
 /// How long an external database may take to appear at start: beside it in a compose file, it starts at the same time.
 const DATABASE_PATIENCE: Duration = Duration::from_mins(1);
@@ -117,7 +122,12 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     };
     let enqueuer = Enqueuer::start(&queue, &enqueue_config(effective));
     let chores_stop = CancellationToken::new();
-    let chores = tokio::spawn(chores(queue.clone(), dispatcher.is_none(), chores_stop.clone()));
+    let chores = tokio::spawn(chores(
+        queue.clone(),
+        node.id,
+        dispatcher.is_none(),
+        chores_stop.clone(),
+    ));
 
     let ready_dispatcher = dispatcher.clone();
     let ready = move || ready_dispatcher.as_ref().is_none_or(Dispatcher::is_ready);
@@ -307,8 +317,8 @@ async fn open_queue(config: queue::Config, vault: Vault, stop: &CancellationToke
     }
 }
 
-/// What is done now and then: counts are written, what is over is swept away. A node without a dispatcher follows the catalog here.
-async fn chores(queue: Queue, follow: bool, stop: CancellationToken) {
+/// What is done now and then: counts are written, what is over is swept away; and replays go on. A node without a dispatcher follows the catalog here.
+async fn chores(queue: Queue, node: NodeId, follow: bool, stop: CancellationToken) {
     let flushing = async {
         loop {
             tokio::time::sleep(FLUSH).await;
@@ -330,6 +340,19 @@ async fn chores(queue: Queue, follow: bool, stop: CancellationToken) {
             tokio::time::sleep(SWEEP).await;
         }
     };
+    let replaying = async {
+        let mut runner = Runner::new(queue.clone(), node);
+        loop {
+            let pause = match runner.run_once(now()).await {
+                Ok(report) => report.pause,
+                Err(error) => {
+                    warn!(%error, "replays could not go on; tried again soon");
+                    REPLAY_AGAIN
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    };
     let following = async {
         if follow {
             // Nobody here acts on hints; a closed channel drops them.
@@ -343,6 +366,7 @@ async fn chores(queue: Queue, follow: bool, stop: CancellationToken) {
         () = stop.cancelled() => {}
         () = flushing => {}
         () = sweeping => {}
+        () = replaying => {}
         () = following => {}
     }
 }

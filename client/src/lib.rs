@@ -38,6 +38,7 @@ mod keys;
 mod lines;
 mod list;
 mod queues;
+mod replays;
 mod request;
 mod retry;
 mod sse;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use queue::{
-    Delivery,
+    Delivery, Purpose,
     endpoint::Endpoint,
     finish::{Finished, Request},
     id::AttemptId,
@@ -22,6 +22,7 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 const QUEUE: HeaderName = HeaderName::from_static("posthaste-queue");
 const TYPE: HeaderName = HeaderName::from_static("posthaste-type");
 const ATTEMPT: HeaderName = HeaderName::from_static("posthaste-attempt");
+const REPLAY: HeaderName = HeaderName::from_static("posthaste-replay");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// An endpoint made ready for pushing: what is the same for all its requests is made once.
@@ -68,6 +69,11 @@ impl Target {
             set(TYPE, &content.kind);
         }
         set(TRACEPARENT, &traceparent(content.id, id));
+        match delivery.purpose {
+            Purpose::Replay(Some(job)) => set(REPLAY, &job.to_string()),
+            Purpose::Replay(None) => set(REPLAY, "1"),
+            Purpose::Live | Purpose::Test => {}
+        }
         headers.insert(ATTEMPT, HeaderValue::from(number));
         push::Request {
             url: self.uri.clone(),
@@ -139,7 +145,7 @@ pub(crate) async fn attempt(
         chance,
     };
     let mut judged = verdict::judge(&outcome, case);
-    if delivery.purpose == queue::Purpose::Test && matches!(judged.verdict, Verdict::Retry { .. }) {
+    if delivery.purpose == Purpose::Test && matches!(judged.verdict, Verdict::Retry { .. }) {
         judged.verdict = Verdict::Dead;
         judged.reason.push_str("; a test-send is not repeated");
     }

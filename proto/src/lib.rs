@@ -20,6 +20,7 @@ mod object;
 mod page;
 mod problem;
 mod queues;
+mod replays;
 mod settings;
 mod signing;
 mod tasks;
@@ -37,6 +38,7 @@ pub use limits::{BreakerPolicy, RateLimit, RatePeriod};
 pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};
+pub use replays::{NewReplay, Replay, ReplayFilter, ReplayPreview, ReplaySource, ReplayStatus};
 pub use settings::{DeliverySettings, RetryPolicy};
 pub use signing::{
     Finding, Jwk, Jwks, NewSecret, RevealedSecret, Secret, SignedRequest, SigningScheme, Verification,

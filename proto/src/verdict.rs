@@ -37,7 +37,7 @@ pub enum VerdictPreset {
     RetryAll,
     /// As Google Cloud Tasks: everything but 2xx is retried, 429 and 503 hold the lane.
     CloudTasks,
-    /// As QStash: 489 with the header `Upstash-NonRetryable-Error: true` is dead, everything else but 2xx is retried.
+    /// As `QStash`: 489 with the header `Upstash-NonRetryable-Error: true` is dead, everything else but 2xx is retried.
     Qstash,
 }
 

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     id::{DeliveryId, EndpointId},
+    replays::ReplayId,
     task::Content,
 };
 
@@ -47,8 +48,8 @@ pub fn weight(size: usize) -> usize {
 pub enum Purpose {
     /// A producer enqueued its task.
     Live,
-    /// A dead letter, or an old task, was replayed.
-    Replay,
+    /// A dead letter, or an old task, was replayed: by a job, or by a request.
+    Replay(Option<ReplayId>),
     /// A person tests the endpoint: pushed although it is paused or disabled, tried once, never a dead letter.
     Test,
 }
@@ -57,13 +58,14 @@ impl Purpose {
     pub(crate) fn code(self) -> i16 {
         match self {
             Self::Live => 0,
-            Self::Replay => 1,
+            Self::Replay(_) => 1,
             Self::Test => 2,
         }
     }
 
-    pub(crate) fn from_code(code: i16) -> Option<Self> {
-        [Self::Live, Self::Replay, Self::Test]
+    /// What a row says: its code, and the job that made it.
+    pub(crate) fn of(code: i16, replay: Option<ReplayId>) -> Option<Self> {
+        [Self::Live, Self::Replay(replay), Self::Test]
             .into_iter()
             .find(|purpose| purpose.code() == code)
     }

@@ -224,9 +224,11 @@ impl Queue {
                 USING unnest($3::uuid[], $4::smallint[], $5::smallint[], $6::text[], $7::smallint[], $8::text[], $9::timestamptz[], $10::text[])
                     AS g (id, before, made, reason, status, failure, died_at, kind)
                 WHERE d.id = g.id AND d.attempts = g.before
-                RETURNING d.id, d.task_id, d.queue_id, d.endpoint_id, g.kind, d.size, d.priority, g.made, g.reason, g.status, g.failure, g.died_at
+                RETURNING d.id, d.task_id, d.queue_id, d.endpoint_id, g.kind, d.size, d.priority, g.made, g.reason, g.status, g.failure, g.died_at,
+                    d.replay_id
             ), letters AS (
-                INSERT INTO dead_letters (id, task_id, queue_id, endpoint_id, type, size, priority, attempts, reason, status, failure, died_at)
+                INSERT INTO dead_letters (id, task_id, queue_id, endpoint_id, type, size, priority, attempts, reason, status, failure, died_at,
+                    replay_id)
                 SELECT * FROM buried
             ), counted AS (
                 -- in the queues' order, so that two statements never wait for each other in a circle

@@ -8,6 +8,7 @@
 //! - [`keys`], [`rights`]: who may ask for what.
 //! - [`signature`], [`secrets`], [`vault`]: signing secrets, what they make, and how they are kept.
 //! - [`audit`]: who did what of consequence.
+//! - [`replays`]: jobs that make new deliveries of old tasks.
 //! - [`events`]: what happens, told to whoever subscribes.
 //! - [`ownership`]: which node pushes for which shard.
 //!
@@ -44,6 +45,7 @@ mod pool;
 pub mod purge;
 pub mod queues;
 pub mod replay;
+pub mod replays;
 pub mod retry;
 pub mod retry_after;
 pub mod rights;

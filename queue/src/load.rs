@@ -98,7 +98,7 @@ impl Queue {
         }
         let rows = sqlx::query!(
             r#"-- due
-            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose
+            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id
             FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::uuid[])
                 AS page (endpoint_id, priority, most, after_due, after_id)
             CROSS JOIN LATERAL (
@@ -129,7 +129,7 @@ impl Queue {
                     size: usize::try_from(row.size).unwrap_or(0),
                     priority: u8::try_from(row.priority).unwrap_or(DEFAULT_PRIORITY),
                     attempts: u32::try_from(row.attempts).unwrap_or(0),
-                    purpose: Purpose::from_code(row.purpose)
+                    purpose: Purpose::of(row.purpose, row.replay_id)
                         .ok_or_else(|| Error::corrupt("deliveries", "purpose", row.id, row.purpose))?,
                 })
             })

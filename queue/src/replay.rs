@@ -98,7 +98,7 @@ impl Queue {
             letters,
             &fresh,
             now,
-            Purpose::Replay.code(),
+            Purpose::Replay(None).code(),
             self.inner.depths.other().0
         )
         .fetch_all(&self.inner.hot)

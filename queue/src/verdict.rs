@@ -162,22 +162,22 @@ pub fn judge(outcome: &Outcome, case: Case<'_>) -> Judgement {
             lane: LaneOrder::Disable,
             ..ended(Verdict::Dead, fact + "; the endpoint was disabled")
         },
-        Action::Retry => again(case, fact, by_policy, LaneOrder::Carry),
+        Action::Retry => again(case, &fact, by_policy, LaneOrder::Carry),
         Action::RetryHolding => {
             let hold = told.filter(|at| *at > case.now);
             let lane = hold.map_or(LaneOrder::Carry, |at| hold_until(at, case.now));
-            again(case, fact, by_policy, lane)
+            again(case, &fact, by_policy, lane)
         }
         Action::RetryAfter(time) => {
             let at = told.unwrap_or(case.now).max(case.now + time);
             let next = case.retry.at(case.made, at, time, case.chance);
-            again(case, fact, next, LaneOrder::Carry)
+            again(case, &fact, next, LaneOrder::Carry)
         }
         Action::HoldLane(time) => {
             let least = time.map(|time| case.now + time);
             let at = told.max(least).unwrap_or(case.now + HOLD);
             let next = case.retry.next(case.made, case.now, Some(at), case.chance);
-            again(case, fact, next, hold_until(at, case.now))
+            again(case, &fact, next, hold_until(at, case.now))
         }
     }
 }
@@ -195,7 +195,7 @@ fn ended(verdict: Verdict, reason: String) -> Judgement {
 }
 
 /// It is tried again at `next`, unless that was the last attempt, or the task expires before.
-fn again(case: Case<'_>, fact: String, next: Option<DateTime<Utc>>, lane: LaneOrder) -> Judgement {
+fn again(case: Case<'_>, fact: &str, next: Option<DateTime<Utc>>, lane: LaneOrder) -> Judgement {
     let Case { retry, made, .. } = case;
     let (verdict, reason) = match next {
         None => (

@@ -172,7 +172,7 @@ async fn a_dead_letter_is_replayed_under_the_same_task() {
     assert_eq!(due.len(), 5);
     assert!(
         due.iter()
-            .all(|d| d.purpose == Purpose::Replay && ids.contains(&d.content.id) && d.attempts == 0)
+            .all(|d| d.purpose == Purpose::Replay(None) && ids.contains(&d.content.id) && d.attempts == 0)
     );
     assert!(kit.queue.replay(letters[0].id, now()).await.is_err());
 }

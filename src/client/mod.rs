@@ -17,6 +17,7 @@ mod ndjson;
 mod profiles;
 mod prompt;
 mod queue;
+mod replay;
 mod rows;
 mod screen;
 mod secret;
@@ -42,6 +43,7 @@ pub use events::EventsArgs;
 pub use key::KeyArgs;
 pub use login::{LoginArgs, LogoutArgs, ProfilesArgs};
 pub use queue::QueueArgs;
+pub use replay::ReplayArgs;
 pub use screen::NobodyReads;
 pub use task::TaskArgs;
 
@@ -74,6 +76,8 @@ pub enum ClientCommand {
     Task(TaskArgs),
     /// List, read, replay and throw away dead letters
     Dlq(DlqArgs),
+    /// Replay dead letters, delivered or any tasks in the background: preview, start, list, pause, resume, cancel
+    Replay(ReplayArgs),
     /// Make, list, change, rotate and revoke API keys
     Key(KeyArgs),
     /// List what was done of consequence: secrets shown, keys made, things deleted
@@ -111,6 +115,7 @@ async fn carry_out(command: ClientCommand, environment: &BTreeMap<String, String
         ClientCommand::Enqueue(args) => enqueue::run(args, environment).await,
         ClientCommand::Task(args) => task::run(args, environment).await,
         ClientCommand::Dlq(args) => dlq::run(args, environment).await,
+        ClientCommand::Replay(args) => replay::run(args, environment).await,
         ClientCommand::Key(args) => key::run(args, environment).await,
         ClientCommand::Audit(args) => audit::run(args, environment).await,
         ClientCommand::Vault(args) => audit::vault(args, environment).await,

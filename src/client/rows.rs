@@ -2,7 +2,8 @@
 
 use chrono::TimeDelta;
 use posthaste_client::proto::{
-    Attempt, DeadLetter, Delivery, DeliverySettings, Endpoint, EndpointStatus, Key, Queue, Secret, Task,
+    Attempt, DeadLetter, Delivery, DeliverySettings, Endpoint, EndpointStatus, Key, Queue, Replay,
+    ReplayFilter, Secret, Task,
 };
 use serde::Serialize;
 
@@ -37,6 +38,19 @@ pub(super) fn settings(settings: &DeliverySettings) -> String {
         &serde_json::to_value(settings).unwrap_or_default(),
         &mut parts,
     );
+    parts.join(" ")
+}
+
+/// A replay's filter in one line; what is left out of it is left out.
+pub(super) fn filter(filter: &ReplayFilter) -> String {
+    let value = serde_json::to_value(filter).unwrap_or_default();
+    let fields = value.as_object().into_iter().flatten();
+    let parts: Vec<String> = fields
+        .map(|(name, value)| match value {
+            serde_json::Value::String(text) => format!("{name}={text}"),
+            other => format!("{name}={other}"),
+        })
+        .collect();
     parts.join(" ")
 }
 
@@ -255,6 +269,30 @@ impl Row for Attempt {
             times.distance_if(self.retry_at),
             self.endpoint.to_string(),
             self.reason.clone(),
+        ]
+    }
+}
+
+impl Row for Replay {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("id"),
+        Column::whole("status"),
+        Column::whole("begun"),
+        Column::whole("progress"),
+        Column::whole("skipped"),
+        Column::whole("rate"),
+        Column::text("filter"),
+    ];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        vec![
+            self.id.to_string(),
+            word(self.status),
+            times.distance(self.created_at),
+            super::replay::progress(self),
+            self.skipped.to_string(),
+            format!("{}/s", self.rate),
+            filter(&self.filter),
         ]
     }
 }

@@ -3,7 +3,7 @@
 //! - `crash`: nodes and databases that are killed under load. `outage`: a database that is away. `shutdown`: signals.
 //! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
-//! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `pauses`: what is not delivered, or not yet.
+//! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `replays`, `pauses`: what is not delivered, or not yet.
 //!   `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
 //! - `bench`: what measures it.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
@@ -19,6 +19,7 @@ mod letters;
 mod outage;
 mod pauses;
 mod ports;
+mod replays;
 mod requests;
 mod shutdown;
 mod tokens;

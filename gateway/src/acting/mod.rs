@@ -13,6 +13,7 @@ mod enqueue;
 mod events;
 mod keys;
 mod queues;
+mod replays;
 mod secrets;
 mod tasks;
 mod test_send;

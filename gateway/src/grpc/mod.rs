@@ -3,7 +3,7 @@
 //!
 //! The cast:
 //! - `router`: the services as one list, and `calls`: what holds for every call, from its key to its deadline.
-//! - `tasks`, `queues`, `endpoints`, `dead_letters`, `keys`, `events`: a service each. `stream`: tasks in, acknowledgements out.
+//! - `tasks`, `queues`, `endpoints`, `dead_letters`, `replays`, `keys`, `events`: a service each. `stream`: tasks in, acknowledgements out.
 //! - `wire`: from messages to the product's types and back. `status`: what one is told when a call is not fulfilled.
 //! - `meter`, `deadline`: what a message may take of memory and time, and how long a caller waits.
 //! - `health`, `reflection`: for load balancers, and for tools that know no `.proto` file.
@@ -19,6 +19,7 @@ mod keys;
 mod meter;
 mod queues;
 mod reflection;
+mod replays;
 mod status;
 mod stream;
 mod tasks;
@@ -37,6 +38,7 @@ use proto::grpc::v1::{
     audit_service_server::AuditServiceServer, dead_letter_service_server::DeadLetterServiceServer,
     endpoint_service_server::EndpointServiceServer, event_service_server::EventServiceServer,
     key_service_server::KeyServiceServer, queue_service_server::QueueServiceServer,
+    replay_service_server::ReplayServiceServer,
     task_service_server::TaskServiceServer,
 };
 use tonic::{Status, codec::CompressionEncoding, server::NamedService};
@@ -106,6 +108,10 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
                 dead_letters::DeadLetters(gateway.clone()),
                 small
             ),
+        );
+        api = serve(
+            api,
+            served!(ReplayServiceServer, replays::Replays(gateway.clone()), small),
         );
         api = serve(
             api,

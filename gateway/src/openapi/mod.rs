@@ -37,7 +37,7 @@ Every error is a problem document (RFC 9457) that names each wrong field. Lists 
 What a key may not see is not there: 404, as for an id that nobody has. Query parameters and fields that are not known are refused.";
 
 /// The groups of operations, in the order in which they are read.
-const TAGS: [(&str, &str); 11] = [
+const TAGS: [(&str, &str); 12] = [
     ("Queues", "Named streams of tasks, with their defaults."),
     (
         "Endpoints",
@@ -54,6 +54,10 @@ const TAGS: [(&str, &str); 11] = [
     (
         "Dead letters",
         "Deliveries that ran out of attempts or were refused for good.",
+    ),
+    (
+        "Replays",
+        "New deliveries of old tasks, made in the background at a rate of their own.",
     ),
     (
         "Keys",

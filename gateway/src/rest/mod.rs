@@ -33,6 +33,7 @@ mod events;
 mod health;
 mod keys;
 mod queues;
+mod replays;
 mod secrets;
 mod tasks;
 mod verdicts;
@@ -85,6 +86,7 @@ fn routes(config: &Config) -> Routes {
         .merge(enqueue::routes())
         .merge(tasks::routes())
         .merge(dead_letters::routes())
+        .merge(replays::routes())
         .merge(keys::routes())
         .layer(kept(quick, false));
     let lists = OpenApiRouter::new()
@@ -94,6 +96,7 @@ fn routes(config: &Config) -> Routes {
         .merge(tasks::lists())
         .merge(attempts::lists())
         .merge(dead_letters::lists())
+        .merge(replays::lists())
         .merge(keys::lists())
         .merge(audit::lists())
         .layer(kept(quick, true));
@@ -103,6 +106,7 @@ fn routes(config: &Config) -> Routes {
         .merge(endpoints::actions())
         .merge(dead_letters::actions())
         .merge(audit::actions())
+        .merge(replays::actions())
         .layer(kept(long, false));
     let api = if config.health_only {
         OpenApiRouter::new()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use proto::{
     Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
-    Jwks, Key, Problem, Queue, Replayed, RevealedSecret, Secret, SimulatedVerdict, Task, TestResult, Traffic, Verification,
+    Jwks, Key, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret, SimulatedVerdict, Task, TestResult, Traffic, Verification,
 };
 use queue::verdict::Verdict;
 use serde::de::DeserializeOwned;
@@ -40,6 +40,8 @@ const READS: &[(&str, Reads)] = &[
     ("Key", as_a::<Key>),
     ("Problem", as_a::<Problem>),
     ("Queue", as_a::<Queue>),
+    ("Replay", as_a::<Replay>),
+    ("ReplayPreview", as_a::<ReplayPreview>),
     ("Replayed", as_a::<Replayed>),
     ("RevealedSecret", as_a::<RevealedSecret>),
     ("Secret", as_a::<Secret>),
@@ -163,6 +165,10 @@ async fn prepared(app: &App, operation: &Operation) -> String {
     }
     app.make_queue("orders").await;
     let endpoint = app.make_endpoint("orders", "").await;
+    if operation.path.starts_with("/v1/replays") {
+        // What the examples name is there.
+        return operation.path.to_owned();
+    }
     let id = if operation.path.starts_with("/v1/keys/") {
         let new = r#"{"name":"some","scopes":["read"],"queues":["*"]}"#;
         app.post("/v1/keys", new)

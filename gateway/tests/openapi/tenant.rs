@@ -17,6 +17,7 @@ pub(crate) struct Things {
     pub(crate) delivery: String,
     pub(crate) dead_letter: String,
     pub(crate) key: String,
+    pub(crate) replay: String,
     pub(crate) kind: String,
 }
 
@@ -63,6 +64,8 @@ impl Things {
             .await
             .is(StatusCode::CREATED)
             .read();
+        let new = json!({"filter": {"queue": queue, "error": "zebra-note"}, "target": endpoint.id});
+        let replay: proto::Replay = app.post("/v1/replays", new).await.is(StatusCode::CREATED).read();
         Self {
             queue,
             endpoint: endpoint.id.to_string(),
@@ -71,6 +74,7 @@ impl Things {
             delivery: deliveries.items[0].id.to_string(),
             dead_letter: letters.items[0].id.to_string(),
             key: key.id.to_string(),
+            replay: replay.id.to_string(),
             kind: "zebra.kind".into(),
         }
     }
@@ -91,11 +95,12 @@ impl Things {
             delivery: other(&self.delivery),
             dead_letter: other(&self.dead_letter),
             key: other(&self.key),
+            replay: other(&self.replay),
             kind: "nobody.kin".into(),
         }
     }
 
-    fn each(&self) -> [&String; 8] {
+    fn each(&self) -> [&String; 9] {
         [
             &self.queue,
             &self.endpoint,
@@ -104,6 +109,7 @@ impl Things {
             &self.delivery,
             &self.dead_letter,
             &self.key,
+            &self.replay,
             &self.kind,
         ]
     }
@@ -125,6 +131,7 @@ impl Things {
             "deliveries" => &self.delivery,
             "dead-letters" => &self.dead_letter,
             "keys" => &self.key,
+            "replays" => &self.replay,
             // No other has an id.
             _ => "{id}",
         };
@@ -189,6 +196,13 @@ impl Things {
                 json!({"queue": self.queue}),
                 json!({"endpoint": self.endpoint}),
                 json!({"type": self.kind}),
+            ],
+            "NewReplay" => vec![
+                json!({"filter": {}}),
+                json!({"filter": {"queue": self.queue}}),
+                json!({"filter": {"endpoint": self.endpoint}}),
+                json!({"filter": {"state": "delivered"}}),
+                json!({"filter": {}, "target": self.endpoint}),
             ],
             // About something in the path: whatever works on what is one's own.
             _ => return operation.bodies(),

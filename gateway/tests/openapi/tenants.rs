@@ -98,7 +98,16 @@ async fn ask(
     if operation.path == STREAM {
         return first_of_stream(app, path, request).await;
     }
-    request.body(body.to_vec()).send().await
+    let mut answer = request.body(body.to_vec()).send().await;
+    if answer.status == StatusCode::CREATED && operation.path == "/v1/replays" {
+        // One of the asker's own, which finds nothing; its id and times differ from run to run.
+        let begun: Value = answer.json();
+        assert_eq!(begun["expected"], 0, "{begun}");
+        assert_eq!(begun["target"], Value::Null, "{begun}");
+        answer.body = bytes::Bytes::new();
+        answer.headers.remove("location");
+    }
+    answer
 }
 
 /// What a stream of events begins with, until it has told of the asker's own queue.
@@ -166,6 +175,8 @@ fn judge(name: &str, operation: &Operation, answer: &Answer, admin: bool) {
                 assert!(none, "{name}: {body}");
             }
         }
+        // What it found was looked at where it was asked.
+        StatusCode::CREATED if operation.path == "/v1/replays" => {}
         other => panic!("{name}: {other}: {}", String::from_utf8_lossy(&answer.body)),
     }
 }
@@ -186,8 +197,8 @@ async fn everything(app: &App, theirs: &Things) -> Vec<Value> {
             && operation.scope().is_some()
             && ![STREAM, WEB_SOCKET].contains(&operation.path)
         {
-            // Keys are made on the way, which is written down; the counts of minutes go on by themselves.
-            if ["/v1/keys", "/v1/audit"].contains(&operation.path)
+            // Keys and replays are made on the way, which is written down; the counts of minutes go on by themselves.
+            if ["/v1/keys", "/v1/replays", "/v1/audit"].contains(&operation.path)
                 || operation.path.ends_with("/traffic")
                 || operation.path.ends_with("/payload")
             {

@@ -38,6 +38,7 @@ sources!(
     "keys.proto",
     "problems.proto",
     "queues.proto",
+    "replays.proto",
     "settings.proto",
     "tasks.proto",
     "traffic.proto",

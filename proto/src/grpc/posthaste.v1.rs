@@ -6650,6 +6650,1054 @@ pub mod queue_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// What is to be replayed. What is left out does not narrow; an empty filter means all dead letters.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayFilter {
+    /// What became of it.
+    #[prost(enumeration = "ReplaySource", tag = "1")]
+    pub state: i32,
+    /// The name of a queue.
+    #[prost(string, optional, tag = "2")]
+    pub queue: ::core::option::Option<::prost::alloc::string::String>,
+    /// An endpoint.
+    #[prost(string, optional, tag = "3")]
+    pub endpoint: ::core::option::Option<::prost::alloc::string::String>,
+    /// A glob of task types.
+    #[prost(string, optional, tag = "4")]
+    pub r#type: ::core::option::Option<::prost::alloc::string::String>,
+    /// The last HTTP status. Not for `ANY`.
+    #[prost(uint32, optional, tag = "5")]
+    pub status: ::core::option::Option<u32>,
+    /// The last kind of failure. For `DEAD` only.
+    #[prost(enumeration = "Failure", tag = "6")]
+    pub failure: i32,
+    /// A text in the reason of the last verdict, in whatever case; 1 to 200 characters. For `DEAD` only.
+    #[prost(string, optional, tag = "7")]
+    pub error: ::core::option::Option<::prost::alloc::string::String>,
+    /// Given up, delivered, or, for `ANY`, enqueued at or after this time.
+    #[prost(message, optional, tag = "8")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// The same before this time; now unless said: what comes later is not part of a replay.
+    #[prost(message, optional, tag = "9")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A replay.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Replay {
+    /// Its id, which its requests carry as `posthaste-replay`.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// What is replayed.
+    #[prost(message, optional, tag = "2")]
+    pub filter: ::core::option::Option<ReplayFilter>,
+    /// How many a second.
+    #[prost(uint32, tag = "3")]
+    pub rate: u32,
+    /// The endpoint that all of it is sent to, if not those it was for.
+    #[prost(string, optional, tag = "4")]
+    pub target: ::core::option::Option<::prost::alloc::string::String>,
+    /// Where it is.
+    #[prost(enumeration = "ReplayStatus", tag = "5")]
+    pub status: i32,
+    /// How many deliveries it was expected to make when it began.
+    #[prost(uint64, tag = "6")]
+    pub expected: u64,
+    /// Whether that was all, or there are at least so many.
+    #[prost(bool, tag = "7")]
+    pub expected_exact: bool,
+    /// How many it has looked at.
+    #[prost(uint64, tag = "8")]
+    pub looked: u64,
+    /// How many of them the filter means.
+    #[prost(uint64, tag = "9")]
+    pub matched: u64,
+    /// How many of these it has replayed.
+    #[prost(uint64, tag = "10")]
+    pub done: u64,
+    /// How many of these it has not: the task or the endpoint is gone, or it waits already.
+    #[prost(uint64, tag = "11")]
+    pub skipped: u64,
+    /// Why the last batch failed, if it did; it is tried again.
+    #[prost(string, optional, tag = "12")]
+    pub problem: ::core::option::Option<::prost::alloc::string::String>,
+    /// When it was begun by its caller.
+    #[prost(message, optional, tag = "13")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When a node first worked on it.
+    #[prost(message, optional, tag = "14")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was through, or cancelled.
+    #[prost(message, optional, tag = "15")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks what a replay would be.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PreviewReplayRequest {
+    /// What is to be replayed. It must be given: an empty one means all dead letters.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<ReplayFilter>,
+    /// How many a second; 1 to 10,000, default 100.
+    #[prost(uint32, optional, tag = "2")]
+    pub rate: ::core::option::Option<u32>,
+    /// The endpoint that all of it is sent to, in place of those it was for.
+    #[prost(string, optional, tag = "3")]
+    pub target: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// What a replay would be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PreviewReplayResponse {
+    /// How many deliveries it would make.
+    #[prost(uint64, tag = "1")]
+    pub count: u64,
+    /// Whether that is all: no more than 10,000 are counted, and no more than 100,000 looked at.
+    #[prost(bool, tag = "2")]
+    pub exact: bool,
+    /// How many seconds that would take at its rate.
+    #[prost(uint64, tag = "3")]
+    pub seconds: u64,
+}
+/// Asks for a replay to be begun.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateReplayRequest {
+    /// What is to be replayed. It must be given: an empty one means all dead letters.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<ReplayFilter>,
+    /// How many a second; 1 to 10,000, default 100.
+    #[prost(uint32, optional, tag = "2")]
+    pub rate: ::core::option::Option<u32>,
+    /// The endpoint that all of it is sent to, in place of those it was for.
+    #[prost(string, optional, tag = "3")]
+    pub target: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// A replay that was begun.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateReplayResponse {
+    /// The replay.
+    #[prost(message, optional, tag = "1")]
+    pub replay: ::core::option::Option<Replay>,
+}
+/// Asks for a page of replays.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReplaysRequest {
+    /// Those that are about this queue, by its name.
+    #[prost(string, optional, tag = "1")]
+    pub queue: ::core::option::Option<::prost::alloc::string::String>,
+    /// Those that are there.
+    #[prost(enumeration = "ReplayStatus", tag = "2")]
+    pub status: i32,
+    /// How many at most: 1 to 1,000; default 50.
+    #[prost(uint32, optional, tag = "3")]
+    pub limit: ::core::option::Option<u32>,
+    /// The `next_page` of the page before, with the same filters; left out for the first one.
+    #[prost(string, optional, tag = "4")]
+    pub page: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// A page of replays.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReplaysResponse {
+    /// The replays.
+    #[prost(message, repeated, tag = "1")]
+    pub replays: ::prost::alloc::vec::Vec<Replay>,
+    /// Give this as `page` to go on; absent on the last page.
+    #[prost(string, optional, tag = "2")]
+    pub next_page: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// Asks for a replay.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReplayRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// A replay.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReplayResponse {
+    /// The replay.
+    #[prost(message, optional, tag = "1")]
+    pub replay: ::core::option::Option<Replay>,
+}
+/// Asks for a replay to be paused.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseReplayRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// A replay that is paused.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PauseReplayResponse {
+    /// The replay.
+    #[prost(message, optional, tag = "1")]
+    pub replay: ::core::option::Option<Replay>,
+}
+/// Asks for a replay to go on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeReplayRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// A replay that goes on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResumeReplayResponse {
+    /// The replay.
+    #[prost(message, optional, tag = "1")]
+    pub replay: ::core::option::Option<Replay>,
+}
+/// Asks for a replay to be cancelled.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelReplayRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// A replay that is cancelled.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelReplayResponse {
+    /// The replay.
+    #[prost(message, optional, tag = "1")]
+    pub replay: ::core::option::Option<Replay>,
+}
+/// What became of what is to be replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReplaySource {
+    /// Not said: it is a dead letter.
+    Unspecified = 0,
+    /// It is a dead letter, which it is no more once it is replayed.
+    Dead = 1,
+    /// It was delivered, as the log of attempts has it.
+    Delivered = 2,
+    /// Whatever became of it: every task of a queue, once, to the endpoint that `endpoint` or the replay's `target` names; except those that
+    /// wait for it.
+    Any = 3,
+}
+impl ReplaySource {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPLAY_SOURCE_UNSPECIFIED",
+            Self::Dead => "REPLAY_SOURCE_DEAD",
+            Self::Delivered => "REPLAY_SOURCE_DELIVERED",
+            Self::Any => "REPLAY_SOURCE_ANY",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPLAY_SOURCE_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPLAY_SOURCE_DEAD" => Some(Self::Dead),
+            "REPLAY_SOURCE_DELIVERED" => Some(Self::Delivered),
+            "REPLAY_SOURCE_ANY" => Some(Self::Any),
+            _ => None,
+        }
+    }
+}
+/// Where a replay is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReplayStatus {
+    /// Never sent.
+    Unspecified = 0,
+    /// A node works on it, or will within seconds.
+    Running = 1,
+    /// A person paused it.
+    Paused = 2,
+    /// It is through.
+    Done = 3,
+    /// A person cancelled it: what it has made goes its way.
+    Cancelled = 4,
+}
+impl ReplayStatus {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPLAY_STATUS_UNSPECIFIED",
+            Self::Running => "REPLAY_STATUS_RUNNING",
+            Self::Paused => "REPLAY_STATUS_PAUSED",
+            Self::Done => "REPLAY_STATUS_DONE",
+            Self::Cancelled => "REPLAY_STATUS_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPLAY_STATUS_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPLAY_STATUS_RUNNING" => Some(Self::Running),
+            "REPLAY_STATUS_PAUSED" => Some(Self::Paused),
+            "REPLAY_STATUS_DONE" => Some(Self::Done),
+            "REPLAY_STATUS_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc-client")]
+pub mod replay_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Replays: new deliveries of old tasks, made in the background at a rate of their own, below what is enqueued meanwhile.
+    #[derive(Debug, Clone)]
+    pub struct ReplayServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ReplayServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ReplayServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ReplayServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Tells how many deliveries a replay would make, and how long that would take.
+        pub async fn preview_replay(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PreviewReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PreviewReplayResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.ReplayService/PreviewReplay",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.ReplayService", "PreviewReplay"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Begins a replay.
+        pub async fn create_replay(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateReplayResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.ReplayService/CreateReplay",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.ReplayService", "CreateReplay"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lists replays, newest first.
+        pub async fn list_replays(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReplaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReplaysResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.ReplayService/ListReplays",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.ReplayService", "ListReplays"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Reads a replay, and how far it has come.
+        pub async fn get_replay(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReplayResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.ReplayService/GetReplay",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.ReplayService", "GetReplay"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets a replay make nothing more until it is resumed.
+        pub async fn pause_replay(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PauseReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PauseReplayResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.ReplayService/PauseReplay",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.ReplayService", "PauseReplay"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Lets it go on.
+        pub async fn resume_replay(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResumeReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeReplayResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.ReplayService/ResumeReplay",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.ReplayService", "ResumeReplay"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends it for good. What it has made goes its way.
+        pub async fn cancel_replay(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelReplayResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.ReplayService/CancelReplay",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.ReplayService", "CancelReplay"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod replay_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ReplayServiceServer.
+    #[async_trait]
+    pub trait ReplayService: std::marker::Send + std::marker::Sync + 'static {
+        /// Tells how many deliveries a replay would make, and how long that would take.
+        async fn preview_replay(
+            &self,
+            request: tonic::Request<super::PreviewReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PreviewReplayResponse>,
+            tonic::Status,
+        >;
+        /// Begins a replay.
+        async fn create_replay(
+            &self,
+            request: tonic::Request<super::CreateReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateReplayResponse>,
+            tonic::Status,
+        >;
+        /// Lists replays, newest first.
+        async fn list_replays(
+            &self,
+            request: tonic::Request<super::ListReplaysRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReplaysResponse>,
+            tonic::Status,
+        >;
+        /// Reads a replay, and how far it has come.
+        async fn get_replay(
+            &self,
+            request: tonic::Request<super::GetReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetReplayResponse>,
+            tonic::Status,
+        >;
+        /// Lets a replay make nothing more until it is resumed.
+        async fn pause_replay(
+            &self,
+            request: tonic::Request<super::PauseReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PauseReplayResponse>,
+            tonic::Status,
+        >;
+        /// Lets it go on.
+        async fn resume_replay(
+            &self,
+            request: tonic::Request<super::ResumeReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResumeReplayResponse>,
+            tonic::Status,
+        >;
+        /// Ends it for good. What it has made goes its way.
+        async fn cancel_replay(
+            &self,
+            request: tonic::Request<super::CancelReplayRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelReplayResponse>,
+            tonic::Status,
+        >;
+    }
+    /// Replays: new deliveries of old tasks, made in the background at a rate of their own, below what is enqueued meanwhile.
+    #[derive(Debug)]
+    pub struct ReplayServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ReplayServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ReplayServiceServer<T>
+    where
+        T: ReplayService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/posthaste.v1.ReplayService/PreviewReplay" => {
+                    #[allow(non_camel_case_types)]
+                    struct PreviewReplaySvc<T: ReplayService>(pub Arc<T>);
+                    impl<
+                        T: ReplayService,
+                    > tonic::server::UnaryService<super::PreviewReplayRequest>
+                    for PreviewReplaySvc<T> {
+                        type Response = super::PreviewReplayResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PreviewReplayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReplayService>::preview_replay(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PreviewReplaySvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.ReplayService/CreateReplay" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateReplaySvc<T: ReplayService>(pub Arc<T>);
+                    impl<
+                        T: ReplayService,
+                    > tonic::server::UnaryService<super::CreateReplayRequest>
+                    for CreateReplaySvc<T> {
+                        type Response = super::CreateReplayResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateReplayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReplayService>::create_replay(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateReplaySvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.ReplayService/ListReplays" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListReplaysSvc<T: ReplayService>(pub Arc<T>);
+                    impl<
+                        T: ReplayService,
+                    > tonic::server::UnaryService<super::ListReplaysRequest>
+                    for ListReplaysSvc<T> {
+                        type Response = super::ListReplaysResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListReplaysRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReplayService>::list_replays(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListReplaysSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.ReplayService/GetReplay" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetReplaySvc<T: ReplayService>(pub Arc<T>);
+                    impl<
+                        T: ReplayService,
+                    > tonic::server::UnaryService<super::GetReplayRequest>
+                    for GetReplaySvc<T> {
+                        type Response = super::GetReplayResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReplayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReplayService>::get_replay(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetReplaySvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.ReplayService/PauseReplay" => {
+                    #[allow(non_camel_case_types)]
+                    struct PauseReplaySvc<T: ReplayService>(pub Arc<T>);
+                    impl<
+                        T: ReplayService,
+                    > tonic::server::UnaryService<super::PauseReplayRequest>
+                    for PauseReplaySvc<T> {
+                        type Response = super::PauseReplayResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PauseReplayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReplayService>::pause_replay(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PauseReplaySvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.ReplayService/ResumeReplay" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResumeReplaySvc<T: ReplayService>(pub Arc<T>);
+                    impl<
+                        T: ReplayService,
+                    > tonic::server::UnaryService<super::ResumeReplayRequest>
+                    for ResumeReplaySvc<T> {
+                        type Response = super::ResumeReplayResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResumeReplayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReplayService>::resume_replay(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResumeReplaySvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.ReplayService/CancelReplay" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelReplaySvc<T: ReplayService>(pub Arc<T>);
+                    impl<
+                        T: ReplayService,
+                    > tonic::server::UnaryService<super::CancelReplayRequest>
+                    for CancelReplaySvc<T> {
+                        type Response = super::CancelReplayResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelReplayRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReplayService>::cancel_replay(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelReplaySvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ReplayServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "posthaste.v1.ReplayService";
+    impl<T> tonic::server::NamedService for ReplayServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A task to be enqueued.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NewTask {

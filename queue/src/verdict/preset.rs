@@ -5,8 +5,8 @@ use proto::VerdictPreset;
 use super::{Action, Source};
 use crate::outcome::Outcome;
 
-/// The status by which a receiver of QStash says that a message is not to be sent again, with [`NON_RETRYABLE`].
-/// Source: Upstash, "QStash: Retry", section "Non-retryable error".
+/// The status by which a receiver of `QStash` says that a message is not to be sent again, with [`NON_RETRYABLE`].
+/// Source: Upstash, "`QStash`: Retry", section "Non-retryable error".
 const QSTASH_NON_RETRYABLE: u16 = 489;
 
 /// The header that must come with it, and its value.

@@ -175,136 +175,48 @@ fn a_setting_retries_client_errors_but_never_410() {
 
 #[test]
 fn what_a_rule_makes_of_a_response() {
-    let header = |value| with_headers(200, None, &[("x-outcome", value)]);
-    let table = [
-        (
-            json!({"status": 404}),
-            json!("deliver"),
-            answer(404, None),
-            Verdict::Delivered,
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"status": "4xx"}),
-            json!("retry"),
-            answer(410, None),
-            retry(5),
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"status": ["400-403", 500]}),
-            json!("dead"),
-            answer(500, None),
-            Verdict::Dead,
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"status": 500}),
-            json!({"retry_after": {"for": "30s"}}),
-            answer(500, None),
-            retry(30),
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"status": 500}),
-            json!({"retry_after": {"for": "1s"}}),
-            answer(500, None),
-            retry(1),
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"status": 500}),
-            json!({"retry_after": {"for": "30s"}}),
-            answer(500, Some(60)),
-            retry(60),
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"status": 500}),
-            json!({"hold_lane": {"for": "2m"}}),
-            answer(500, None),
-            retry(120),
-            hold(120),
-        ),
-        (
-            json!({"status": 500}),
-            json!({"hold_lane": {}}),
-            answer(500, Some(7)),
-            retry(7),
-            hold(7),
-        ),
-        (
-            json!({"status": 500}),
-            json!({"hold_lane": {}}),
-            answer(500, None),
-            retry(5),
-            hold(5),
-        ),
-        (
-            json!({"status": 500}),
-            json!("disable"),
-            answer(500, None),
-            Verdict::Dead,
-            LaneOrder::Disable,
-        ),
-        (
-            json!({"failure": ["dns"]}),
-            json!("dead"),
-            failed(FailureKind::Dns),
-            Verdict::Dead,
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"header": {"name": "X-Outcome"}}),
-            json!("dead"),
-            header("any"),
-            Verdict::Dead,
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"header": {"name": "x-outcome", "value": "no-*"}}),
-            json!("dead"),
-            header("no-retry"),
-            Verdict::Dead,
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"header": {"name": "x-outcome", "value": "no-*"}}),
-            json!("dead"),
-            header("yes"),
-            Verdict::Delivered,
-            LaneOrder::Carry,
-        ),
-        (
-            json!({"failure": ["tls"]}),
-            json!("dead"),
-            failed(FailureKind::Dns),
-            retry(5),
-            LaneOrder::Carry,
-        ),
-        (
-            json!({}),
-            json!("dead"),
-            failed(FailureKind::Timeout),
-            Verdict::Dead,
-            LaneOrder::Carry,
-        ),
-        (
-            json!({}),
-            json!("dead"),
-            answer(200, None),
-            Verdict::Dead,
-            LaneOrder::Carry,
-        ),
-    ];
-    for (when, then, outcome, verdict, lane) in table {
+    // What it matches and does; the response as a status, a `Retry-After` and the value of a header, or as a failure; and what it causes.
+    let table = r#"[
+        [{"status": 404}, "deliver", [404, null, null], "delivered"],
+        [{"status": "4xx"}, "retry", [410, null, null], "retry 5"],
+        [{"status": ["400-403", 500]}, "dead", [500, null, null], "dead"],
+        [{"status": 500}, {"retry_after": {"for": "30s"}}, [500, null, null], "retry 30"],
+        [{"status": 500}, {"retry_after": {"for": "1s"}}, [500, null, null], "retry 1"],
+        [{"status": 500}, {"retry_after": {"for": "30s"}}, [500, 60, null], "retry 60"],
+        [{"status": 500}, {"hold_lane": {"for": "2m"}}, [500, null, null], "retry 120, hold 120"],
+        [{"status": 500}, {"hold_lane": {}}, [500, 7, null], "retry 7, hold 7"],
+        [{"status": 500}, {"hold_lane": {}}, [500, null, null], "retry 5, hold 5"],
+        [{"status": 500}, "disable", [500, null, null], "dead, disable"],
+        [{"failure": ["dns"]}, "dead", "dns", "dead"],
+        [{"failure": ["tls"]}, "dead", "dns", "retry 5"],
+        [{"header": {"name": "X-Outcome"}}, "dead", [200, null, "any"], "dead"],
+        [{"header": {"name": "x-outcome", "value": "no-*"}}, "dead", [200, null, "no-retry"], "dead"],
+        [{"header": {"name": "x-outcome", "value": "no-*"}}, "dead", [200, null, "yes"], "delivered"],
+        [{}, "dead", "timeout", "dead"],
+        [{}, "dead", [200, null, null], "dead"]
+    ]"#;
+    let table: Vec<[serde_json::Value; 4]> = serde_json::from_str(table).unwrap();
+    let seconds = |at: DateTime<Utc>| (at - now()).num_seconds();
+    for [when, then, response, expected] in table {
+        let outcome = if let Some(word) = response.as_str() {
+            failed(FailureKind::parse(word).unwrap())
+        } else {
+            let header = response[2].as_str().map(|value| ("x-outcome", value));
+            let status = u16::try_from(response[0].as_u64().unwrap()).unwrap();
+            with_headers(status, response[1].as_u64(), header.as_slice())
+        };
         let rule = json!({"verdict": {"rules": [{"match": when, "then": then}]}});
         let judged = judge_by(&policy(rule.clone(), json!({})), &outcome, 1, None);
-        assert_eq!(
-            (judged.verdict, judged.lane),
-            (verdict, lane),
-            "{rule} {outcome:?}"
-        );
+        let verdict = match judged.verdict {
+            Verdict::Retry { at } => format!("retry {}", seconds(at)),
+            other => other.as_str().to_owned(),
+        };
+        let lane = match judged.lane {
+            LaneOrder::Carry => String::new(),
+            LaneOrder::HoldUntil(at) => format!(", hold {}", seconds(at)),
+            LaneOrder::Disable => ", disable".to_owned(),
+        };
+        assert_eq!(json!(verdict + &lane), expected, "{rule} {outcome:?}");
     }
 }
 
@@ -377,72 +289,39 @@ fn the_last_attempt_and_the_expiry_end_it() {
 
 #[test]
 fn every_mistake_names_its_field() {
-    let rule = |when: serde_json::Value, then: serde_json::Value| json!({"rules": [{"match": {}, "then": "dead"}, {"match": when, "then": then}]});
-    let dead = json!("dead");
-    for (value, field) in [
-        (
-            rule(json!({"status": "5x"}), dead.clone()),
-            "v.rules[1].match.status",
-        ),
-        (
-            rule(json!({"status": "0xx"}), dead.clone()),
-            "v.rules[1].match.status",
-        ),
-        (
-            rule(json!({"status": "599-500"}), dead.clone()),
-            "v.rules[1].match.status",
-        ),
-        (
-            rule(json!({"status": 99}), dead.clone()),
-            "v.rules[1].match.status",
-        ),
-        (
-            rule(json!({"status": 1000}), dead.clone()),
-            "v.rules[1].match.status",
-        ),
-        (
-            rule(json!({"status": []}), dead.clone()),
-            "v.rules[1].match.status",
-        ),
-        (
-            rule(json!({"header": {"name": "a b"}}), dead.clone()),
-            "v.rules[1].match.header.name",
-        ),
-        (
-            rule(json!({"header": {"name": "a", "value": "\n"}}), dead.clone()),
-            "v.rules[1].match.header.value",
-        ),
-        (
-            rule(json!({"failure": ["sloth"]}), dead.clone()),
-            "v.rules[1].match.failure",
-        ),
-        (
-            rule(json!({"failure": []}), dead.clone()),
-            "v.rules[1].match.failure",
-        ),
-        (
-            rule(json!({"failure": ["dns"], "status": 500}), dead),
-            "v.rules[1].match.failure",
-        ),
-        (
-            rule(json!({}), json!({"retry_after": {"for": "31d"}})),
-            "v.rules[1].then.retry_after.for",
-        ),
-        (
-            rule(json!({}), json!({"hold_lane": {"for": "61m"}})),
-            "v.rules[1].then.hold_lane.for",
-        ),
-        (
-            json!({"rules": vec![json!({"match": {}, "then": "dead"}); 51]}),
-            "v.rules",
-        ),
-    ] {
-        let settings: VerdictSettings = serde_json::from_value(value.clone()).unwrap();
+    // What the second rule matches and does, and what is wrong with it.
+    let table = r#"[
+        [{"status": "5x"}, "dead", "match.status"],
+        [{"status": "0xx"}, "dead", "match.status"],
+        [{"status": "599-500"}, "dead", "match.status"],
+        [{"status": 99}, "dead", "match.status"],
+        [{"status": 1000}, "dead", "match.status"],
+        [{"status": []}, "dead", "match.status"],
+        [{"header": {"name": "a b"}}, "dead", "match.header.name"],
+        [{"header": {"name": "a", "value": "\n"}}, "dead", "match.header.value"],
+        [{"failure": ["sloth"]}, "dead", "match.failure"],
+        [{"failure": []}, "dead", "match.failure"],
+        [{"failure": ["dns"], "status": 500}, "dead", "match.failure"],
+        [{}, {"retry_after": {"for": "31d"}}, "then.retry_after.for"],
+        [{}, {"hold_lane": {"for": "61m"}}, "then.hold_lane.for"]
+    ]"#;
+    let table: Vec<(serde_json::Value, serde_json::Value, String)> = serde_json::from_str(table).unwrap();
+    let dead = json!({"match": {}, "then": "dead"});
+    let wrong = |settings: serde_json::Value| -> Vec<String> {
+        let settings: VerdictSettings = serde_json::from_value(settings).unwrap();
         let mut problems = Problems::default();
         check(&settings, "v", &mut problems);
-        let fields: Vec<_> = problems.into_vec().into_iter().map(|e| e.field).collect();
-        assert_eq!(fields, [field], "{value}");
+        problems.into_vec().into_iter().map(|e| e.field).collect()
+    };
+    for (when, then, field) in table {
+        let settings = json!({"rules": [dead, {"match": when, "then": then}]});
+        assert_eq!(
+            wrong(settings.clone()),
+            [format!("v.rules[1].{field}")],
+            "{settings}"
+        );
     }
+    assert_eq!(wrong(json!({"rules": vec![dead; 51]})), ["v.rules"]);
 }
 
 fn some_rule() -> impl Strategy<Value = serde_json::Value> {

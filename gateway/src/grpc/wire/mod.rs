@@ -7,6 +7,7 @@ pub(super) mod events;
 pub(super) mod keys;
 pub(super) mod mask;
 pub(super) mod queues;
+pub(super) mod replays;
 pub(super) mod settings;
 pub(super) mod signing;
 pub(super) mod tasks;

@@ -70,7 +70,7 @@ fn read_breaker(given: v1::BreakerPolicy, form: &mut Form) -> BreakerPolicy {
     }
 }
 
-fn breaker(policy: BreakerPolicy) -> v1::BreakerPolicy {
+fn breaker(policy: &BreakerPolicy) -> v1::BreakerPolicy {
     v1::BreakerPolicy {
         enabled: policy.enabled,
         failures: policy.failures,
@@ -107,7 +107,7 @@ pub(in crate::grpc) fn settings(settings: DeliverySettings) -> v1::DeliverySetti
         retry_client_errors: settings.retry_client_errors,
         rate_limit: settings.rate_limit.as_ref().map(rate),
         adaptive_concurrency: settings.adaptive_concurrency,
-        breaker: settings.breaker.map(breaker),
+        breaker: settings.breaker.as_ref().map(breaker),
         max_age: settings.max_age.map(|span| duration(span.0)),
         disable_after: settings.disable_after.map(|span| duration(span.0)),
         verdict: settings.verdict.map(verdicts::settings),
