@@ -31,8 +31,8 @@ use self::{
 };
 use crate::config::PAGE;
 
-/// How much waiting a step of priority is worth. So the lowest priority waits at most 9 times as long more than the highest.
-const STEP: Duration = Duration::from_secs(30);
+/// How much waiting a step of priority is worth.
+const STEP: Duration = queue::load::PRIORITY_STEP;
 
 /// What bounds a lane's memory.
 #[derive(Debug, Clone, Copy)]

@@ -26,6 +26,7 @@ mod signing;
 mod tasks;
 mod traffic;
 mod verdict;
+mod why;
 
 pub use attempts::{Attempt, Header, Timing};
 pub use audit::{Actor, ActorKind, AuditEntry};
@@ -52,3 +53,4 @@ pub use verdict::{
     HeaderMatch, HoldLane, LaneEffect, RetryAfter, SimulatedVerdict, Statuses, VerdictAction, VerdictCase,
     VerdictMatch, VerdictPreset, VerdictRule, VerdictSettings,
 };
+pub use why::{DeliveryWait, Why};

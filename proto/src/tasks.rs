@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{FieldError, RetryPolicy, Span, null::present, object::optional_object};
+use crate::{FieldError, RetryPolicy, Span, Why, null::present, object::optional_object};
 
 /// A task to be enqueued. The payload is given once: as `payload` (any JSON value, sent byte for byte as written), or as `payload_base64`.
 pub type NewTask = NewTaskWith<Box<RawValue>>;
@@ -219,6 +219,9 @@ pub struct Delivery {
     /// Why it is where it is: the reason of the last verdict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// The explanation of where it is; only where one delivery is read, not in lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
 }
 
 /// The answer to a cancellation.

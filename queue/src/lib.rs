@@ -58,6 +58,7 @@ pub mod task;
 pub mod tasks;
 pub mod vault;
 pub mod verdict;
+mod why;
 
 pub use db::{Config, Queue};
 pub use delivery::{Delivery, Door, Purpose};

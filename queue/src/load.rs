@@ -1,6 +1,6 @@
 //! Load: what a lane reads of the deliveries that wait in the database. Reads only; nothing is claimed, because a shard has one owner.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -19,6 +19,10 @@ pub const PRIORITIES: usize = 11;
 
 /// The priority of test-sends, beyond every task's: a lane that is paused reads nothing else.
 pub const TEST_PRIORITY: u8 = 10;
+
+/// How much waiting a step of priority is worth where a lane chooses what goes next. So the lowest priority waits at most 9 times as long
+/// more than the highest.
+pub const PRIORITY_STEP: Duration = Duration::from_secs(30);
 
 /// Where a lane's reading has come to, for each priority: the due time and id of the last row read.
 ///

@@ -411,6 +411,7 @@ impl Queue {
                 due_at: Some(row.due_at),
                 ended_at: None,
                 reason: row.reason,
+                why: None,
             });
         }
         for row in ended.into_iter().filter(|row| !seen.contains(&row.delivery_id)) {
@@ -431,6 +432,7 @@ impl Queue {
                 due_at: None,
                 ended_at: Some(ended_at),
                 reason: row.reason.or_else(|| row.status.map(plain_reason)),
+                why: None,
             });
         }
         all.sort_unstable_by_key(|delivery| delivery.id);
@@ -438,7 +440,7 @@ impl Queue {
         Ok(all)
     }
 
-    /// Reads one delivery, whether it waits or has ended.
+    /// Reads one delivery, whether it waits or has ended, and why it is where it is.
     pub async fn read_delivery(&self, delivery: uuid::Uuid, now: DateTime<Utc>) -> Result<proto::Delivery> {
         let none = || no_delivery(delivery);
         let task = sqlx::query_scalar!(
@@ -453,7 +455,9 @@ impl Queue {
         let found = self
             .read_deliveries(task, delivery, delivery, false, 1, now)
             .await?;
-        found.into_iter().next().ok_or_else(none)
+        let mut delivery = found.into_iter().next().ok_or_else(none)?;
+        delivery.why = Some(self.why(&delivery, now).await?);
+        Ok(delivery)
     }
 }
 

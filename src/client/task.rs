@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use posthaste_client::{
     TaskFilter,
-    proto::{Cancelled, Payload, Task, TaskState},
+    proto::{Cancelled, Delivery, Payload, Task, TaskState},
 };
 use serde::{Deserialize, de::value::StrDeserializer};
 use uuid::Uuid;
@@ -66,6 +66,11 @@ enum Verb {
         task: Uuid,
         #[command(flatten)]
         list: ListArgs,
+    },
+    /// Explain why a delivery is where it is: what it waits for, until when, and what goes before it
+    Why {
+        /// The delivery's id
+        delivery: Uuid,
     },
     /// List its attempts: what came back, and what was decided
     Attempts {
@@ -134,6 +139,7 @@ pub(super) async fn run(args: TaskArgs, environment: &Environment) -> Result<()>
             session.screen.thing(&Cancelled { cancelled }, &fields)
         }
         Verb::Deliveries { task, list } => session.list(client.deliveries(task), &list).await,
+        Verb::Why { delivery } => session.why(&client.delivery(delivery).await?),
         Verb::Attempts { task, delivery, list } => match (task, delivery) {
             (Some(task), _) => session.list(client.attempts_of_task(task), &list).await,
             (None, delivery) => {
@@ -173,5 +179,31 @@ impl Session {
         };
         fields.push(("", payload));
         self.screen.thing(task, &fields)
+    }
+    fn why(&self, delivery: &Delivery) -> Result<()> {
+        let times = self.screen.times;
+        let or_none = |at: Option<_>| at.map(|at| times.exact(at)).unwrap_or_default();
+        let mut fields = vec![
+            ("id", delivery.id.to_string()),
+            ("task", delivery.task.to_string()),
+            ("endpoint", delivery.endpoint.to_string()),
+            ("state", rows::word(delivery.state)),
+            ("attempts", delivery.attempts.to_string()),
+        ];
+        if let Some(why) = &delivery.why {
+            let ahead = why.ahead.map(|count| {
+                let more = if why.more_ahead { "more than " } else { "" };
+                format!("{more}{count}")
+            });
+            fields.extend([
+                ("rule", why.rule.clone().unwrap_or_default()),
+                ("waits for", why.waits_for.map(rows::word).unwrap_or_default()),
+                ("until", or_none(why.until)),
+                ("ahead", ahead.unwrap_or_default()),
+                ("starts", or_none(why.starts_at)),
+                ("why", why.sentence.clone()),
+            ]);
+        }
+        self.screen.thing(delivery, &fields)
     }
 }

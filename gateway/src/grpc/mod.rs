@@ -38,8 +38,7 @@ use proto::grpc::v1::{
     audit_service_server::AuditServiceServer, dead_letter_service_server::DeadLetterServiceServer,
     endpoint_service_server::EndpointServiceServer, event_service_server::EventServiceServer,
     key_service_server::KeyServiceServer, queue_service_server::QueueServiceServer,
-    replay_service_server::ReplayServiceServer,
-    task_service_server::TaskServiceServer,
+    replay_service_server::ReplayServiceServer, task_service_server::TaskServiceServer,
 };
 use tonic::{Status, codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;

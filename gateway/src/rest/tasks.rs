@@ -129,7 +129,10 @@ async fn deliveries(acting: Acting, Id(id): Id, uri: Uri) -> Result<Answer<Page<
     Ok(Answer::ok(acting.list_deliveries(id, paging).await?))
 }
 
-/// Read a delivery
+/// Read a delivery, and why it is where it is
+///
+/// `why` has the explanation, in data and in a sentence: the rule behind the last verdict, what it waits for and until when, how many go before it, and
+/// when it is likely to be sent.
 #[utoipa::path(
     get, path = "/v1/deliveries/{id}", tag = "Deliveries", operation_id = "read_delivery",
     params(Id),

@@ -218,6 +218,8 @@ fn forget(value: &mut Value) {
         Value::Object(object) => {
             object.remove("last_used_at");
             object.remove("updated_at");
+            // It tells when something is likely, from now on.
+            object.remove("why");
             object.values_mut().for_each(forget);
         }
         Value::Array(values) => values.iter_mut().for_each(forget),

@@ -7983,6 +7983,35 @@ pub struct Delivery {
     /// Why it is where it is: the reason of the last verdict.
     #[prost(string, optional, tag = "8")]
     pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    /// The explanation of where it is; only where one delivery is read, not in lists.
+    #[prost(message, optional, tag = "9")]
+    pub why: ::core::option::Option<Why>,
+}
+/// Why a delivery is where it is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Why {
+    /// In a sentence or two.
+    #[prost(string, tag = "1")]
+    pub sentence: ::prost::alloc::string::String,
+    /// The rule behind the last verdict, if a response was judged.
+    #[prost(string, optional, tag = "2")]
+    pub rule: ::core::option::Option<::prost::alloc::string::String>,
+    /// What it waits for; absent if it has ended.
+    #[prost(enumeration = "DeliveryWait", optional, tag = "3")]
+    pub waits_for: ::core::option::Option<i32>,
+    /// Until when it waits for that, if that is known.
+    #[prost(message, optional, tag = "4")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many deliveries of its endpoint go before it, if it is due. No more than 10,000 are counted.
+    #[prost(uint64, optional, tag = "5")]
+    pub ahead: ::core::option::Option<u64>,
+    /// Whether there are more than were counted.
+    #[prost(bool, tag = "6")]
+    pub more_ahead: bool,
+    /// When it is likely to be sent, if that can be told: when what it waits for is over, and those before it are through at the pace of
+    /// the last minutes.
+    #[prost(message, optional, tag = "7")]
+    pub starts_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks for a page of the deliveries of a task.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -8165,6 +8194,83 @@ impl DeliveryState {
             "DELIVERY_STATE_DELIVERED" => Some(Self::Delivered),
             "DELIVERY_STATE_DEAD" => Some(Self::Dead),
             "DELIVERY_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// What a delivery waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum DeliveryWait {
+    /// Never sent.
+    Unspecified = 0,
+    /// The time it was enqueued for.
+    Time = 1,
+    /// The pause after an attempt that failed.
+    Retry = 2,
+    /// Its endpoint is paused.
+    EndpointPaused = 3,
+    /// Its endpoint is disabled.
+    EndpointDisabled = 4,
+    /// Its queue is paused.
+    QueuePaused = 5,
+    /// Its endpoint is deleted: it is cancelled soon.
+    EndpointDeleted = 6,
+    /// No node pushes for its endpoint at the moment.
+    Node = 7,
+    /// Its endpoint asked to be left alone.
+    Hold = 8,
+    /// Its endpoint is down.
+    Breaker = 9,
+    /// The rate of its endpoint.
+    Rate = 10,
+    /// As many requests of its endpoint are in flight as may be.
+    Slot = 11,
+    /// As many requests of the node are in flight as may be.
+    Permit = 12,
+    /// Its turn, which comes as those before it go; or it is under way.
+    Turn = 13,
+}
+impl DeliveryWait {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "DELIVERY_WAIT_UNSPECIFIED",
+            Self::Time => "DELIVERY_WAIT_TIME",
+            Self::Retry => "DELIVERY_WAIT_RETRY",
+            Self::EndpointPaused => "DELIVERY_WAIT_ENDPOINT_PAUSED",
+            Self::EndpointDisabled => "DELIVERY_WAIT_ENDPOINT_DISABLED",
+            Self::QueuePaused => "DELIVERY_WAIT_QUEUE_PAUSED",
+            Self::EndpointDeleted => "DELIVERY_WAIT_ENDPOINT_DELETED",
+            Self::Node => "DELIVERY_WAIT_NODE",
+            Self::Hold => "DELIVERY_WAIT_HOLD",
+            Self::Breaker => "DELIVERY_WAIT_BREAKER",
+            Self::Rate => "DELIVERY_WAIT_RATE",
+            Self::Slot => "DELIVERY_WAIT_SLOT",
+            Self::Permit => "DELIVERY_WAIT_PERMIT",
+            Self::Turn => "DELIVERY_WAIT_TURN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "DELIVERY_WAIT_UNSPECIFIED" => Some(Self::Unspecified),
+            "DELIVERY_WAIT_TIME" => Some(Self::Time),
+            "DELIVERY_WAIT_RETRY" => Some(Self::Retry),
+            "DELIVERY_WAIT_ENDPOINT_PAUSED" => Some(Self::EndpointPaused),
+            "DELIVERY_WAIT_ENDPOINT_DISABLED" => Some(Self::EndpointDisabled),
+            "DELIVERY_WAIT_QUEUE_PAUSED" => Some(Self::QueuePaused),
+            "DELIVERY_WAIT_ENDPOINT_DELETED" => Some(Self::EndpointDeleted),
+            "DELIVERY_WAIT_NODE" => Some(Self::Node),
+            "DELIVERY_WAIT_HOLD" => Some(Self::Hold),
+            "DELIVERY_WAIT_BREAKER" => Some(Self::Breaker),
+            "DELIVERY_WAIT_RATE" => Some(Self::Rate),
+            "DELIVERY_WAIT_SLOT" => Some(Self::Slot),
+            "DELIVERY_WAIT_PERMIT" => Some(Self::Permit),
+            "DELIVERY_WAIT_TURN" => Some(Self::Turn),
             _ => None,
         }
     }

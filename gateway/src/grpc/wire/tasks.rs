@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use proto::{Delivery, DeliveryState, Enqueued, Payload, Task, TaskState, grpc::v1};
+use proto::{Delivery, DeliveryState, DeliveryWait, Enqueued, Payload, Task, TaskState, Why, grpc::v1};
 use queue::task::NewTask;
 
 use super::{Form, settings, timestamp};
@@ -120,6 +120,34 @@ pub(in crate::grpc) fn delivery(delivery: Delivery) -> v1::Delivery {
         due_at: delivery.due_at.map(timestamp),
         ended_at: delivery.ended_at.map(timestamp),
         reason: delivery.reason,
+        why: delivery.why.map(why),
+    }
+}
+
+fn why(why: Why) -> v1::Why {
+    let waits_for = why.waits_for.map(|wait| match wait {
+        DeliveryWait::Time => v1::DeliveryWait::Time,
+        DeliveryWait::Retry => v1::DeliveryWait::Retry,
+        DeliveryWait::EndpointPaused => v1::DeliveryWait::EndpointPaused,
+        DeliveryWait::EndpointDisabled => v1::DeliveryWait::EndpointDisabled,
+        DeliveryWait::QueuePaused => v1::DeliveryWait::QueuePaused,
+        DeliveryWait::EndpointDeleted => v1::DeliveryWait::EndpointDeleted,
+        DeliveryWait::Node => v1::DeliveryWait::Node,
+        DeliveryWait::Hold => v1::DeliveryWait::Hold,
+        DeliveryWait::Breaker => v1::DeliveryWait::Breaker,
+        DeliveryWait::Rate => v1::DeliveryWait::Rate,
+        DeliveryWait::Slot => v1::DeliveryWait::Slot,
+        DeliveryWait::Permit => v1::DeliveryWait::Permit,
+        DeliveryWait::Turn => v1::DeliveryWait::Turn,
+    });
+    v1::Why {
+        sentence: why.sentence,
+        rule: why.rule,
+        waits_for: waits_for.map(|wait| wait as i32),
+        until: why.until.map(timestamp),
+        ahead: why.ahead,
+        more_ahead: why.more_ahead,
+        starts_at: why.starts_at.map(timestamp),
     }
 }
 
