@@ -2,7 +2,7 @@
 
 use http::Method;
 use proto::{
-    Attempt, Count, Endpoint, EndpointUpdate, NewEndpoint, NewSecret, Page, RevealedSecret, Secret,
+    Attempt, Count, Endpoint, EndpointUpdate, Lane, NewEndpoint, NewSecret, Page, RevealedSecret, Secret,
     SignedRequest, SimulatedVerdict, TestResult, TestSend, VerdictCase, Verification,
 };
 use uuid::Uuid;
@@ -90,6 +90,13 @@ impl Client {
         self.call(Method::POST, &["endpoints", &id.to_string(), "verdict:simulate"])
             .harmless(true)
             .json(case)
+            .answer()
+            .await
+    }
+
+    /// What its lane does, and what its deliveries wait for.
+    pub async fn lane(&self, endpoint: Uuid) -> Result<Lane> {
+        self.call(Method::GET, &["endpoints", &endpoint.to_string(), "lane"])
             .answer()
             .await
     }

@@ -14,7 +14,7 @@ use queue::{
     verdict::{self, Case, Judgement, LaneOrder, Verdict},
 };
 
-use crate::push;
+use crate::{ages::too_old, push};
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -128,6 +128,12 @@ pub(crate) async fn attempt(
     let begun = clock();
     if delivery.expires_at.is_some_and(|end| end <= begun) {
         return given_up(delivery, id, "it expired before it could be sent", begun);
+    }
+    if let Some(most) = target.endpoint.settings.max_age
+        && delivery.purpose != queue::Purpose::Test
+        && delivery.since + most <= begun
+    {
+        return given_up(delivery, id, &too_old(most), begun);
     }
     let number = delivery.attempts + 1;
     let request = target.request(&delivery, id, number, begun);

@@ -6,7 +6,9 @@
 pub(crate) mod breaker;
 pub(crate) mod bucket;
 pub(crate) mod concurrency;
+pub(crate) mod health;
 mod signs;
+mod view;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -25,9 +27,10 @@ use queue::{
 
 pub(crate) use self::{breaker::Change, signs::Signs};
 use self::{
-    breaker::{Breaker, Gate},
+    breaker::{Breaker, Gate, Sign},
     bucket::Bucket,
     concurrency::Concurrency,
+    health::Health,
 };
 use crate::config::PAGE;
 
@@ -50,6 +53,8 @@ pub(crate) struct Terms {
     pub(crate) adaptive_concurrency: bool,
     pub(crate) rate: Option<limits::Rate>,
     pub(crate) breaker: Option<limits::Breaker>,
+    /// How long it may fail.
+    pub(crate) disable_after: Option<Duration>,
     /// Neither paused nor disabled.
     pub(crate) open: bool,
 }
@@ -62,6 +67,7 @@ impl Terms {
             adaptive_concurrency: settings.adaptive_concurrency,
             rate: settings.rate,
             breaker: settings.breaker,
+            disable_after: settings.disable_after,
             open: endpoint.is_open(),
         }
     }
@@ -78,6 +84,8 @@ pub(crate) struct Lane {
     concurrency: Concurrency,
     bucket: Option<Bucket>,
     breaker: Breaker,
+    disable_after: Option<Duration>,
+    pub(crate) health: Health,
     open: bool,
     hold_until: Option<DateTime<Utc>>,
     backlog: Backlog,
@@ -113,6 +121,15 @@ pub(crate) enum Take {
 pub(crate) struct Flight {
     /// The breaker's; tests have none, they say nothing about the way of the others.
     epoch: Option<u32>,
+}
+
+/// What a lane makes of a request that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Landed {
+    /// What people want to hear of.
+    pub(crate) change: Option<Change>,
+    /// Since when nothing but failures came of the endpoint, if that is too long.
+    pub(crate) failing_since: Option<DateTime<Utc>>,
 }
 
 /// Why a lane pushes nothing more at the moment.
@@ -172,6 +189,8 @@ impl Lane {
             concurrency: Concurrency::new(terms.max_in_flight, terms.adaptive_concurrency),
             bucket: terms.rate.map(|rate| Bucket::new(rate, now)),
             breaker: Breaker::new(terms.breaker),
+            disable_after: terms.disable_after,
+            health: Health::default(),
             open: terms.open,
             hold_until: None,
             backlog: Backlog::None,
@@ -191,6 +210,7 @@ impl Lane {
             (bucket, rate) => *bucket = rate.map(|rate| Bucket::new(rate, now)),
         }
         self.breaker.change(terms.breaker);
+        self.disable_after = terms.disable_after;
         if opened {
             // While it was paused only test-sends were read.
             self.look();
@@ -202,6 +222,7 @@ impl Lane {
     pub(crate) fn begin_anew(&mut self) {
         self.hold_until = None;
         self.breaker.reset();
+        self.health.succeeded();
     }
 
     /// Pushes nothing but tests from now on, until it is told that it may.
@@ -312,21 +333,28 @@ impl Lane {
     }
 
     /// A request has ended. `signs` is what it says about the endpoint, `chance` uniform in 0..1.
-    pub(crate) fn landed(
-        &mut self,
-        flight: Flight,
-        signs: Signs,
-        now: DateTime<Utc>,
-        chance: f64,
-    ) -> Option<Change> {
+    pub(crate) fn landed(&mut self, flight: Flight, signs: Signs, now: DateTime<Utc>, chance: f64) -> Landed {
         self.in_flight -= 1;
+        if signs.accepted {
+            self.health.succeeded();
+        }
         let Some(epoch) = flight.epoch else {
             // A test that passes is as good as a hand that says so.
-            return signs.accepted.then(|| self.breaker.revive()).flatten();
+            let change = signs.accepted.then(|| self.breaker.revive()).flatten();
+            return Landed {
+                change,
+                failing_since: None,
+            };
         };
+        let failed = !signs.accepted && signs.sign != Sign::None;
         self.concurrency.landed(signs.load, now);
         let most = self.concurrency.most();
-        self.breaker.landed(epoch, signs.sign, most, now, chance)
+        Landed {
+            change: self.breaker.landed(epoch, signs.sign, most, now, chance),
+            failing_since: failed
+                .then(|| self.health.failed(now, self.disable_after))
+                .flatten(),
+        }
     }
 
     /// The result is committed; `again_at` if it is due again.
@@ -503,6 +531,23 @@ impl Lane {
         if let Backlog::Reading { .. } = self.backlog {
             self.left_meanwhile.insert(delivery);
         }
+        let bytes = self.take_out(delivery)?;
+        self.known.remove(&delivery);
+        Some(bytes)
+    }
+
+    /// Takes a delivery out that is given up without a request, if its request is not out already. Until its end is committed
+    /// ([`Self::settled`]) it counts as known, so that no page brings it again. Returns its bytes.
+    pub(crate) fn bury(&mut self, delivery: DeliveryId) -> Option<usize> {
+        if self.known.contains(&delivery) {
+            return self.take_out(delivery);
+        }
+        self.known.insert(delivery);
+        Some(0)
+    }
+
+    /// Takes a delivery out of those that are ready. Returns its bytes.
+    fn take_out(&mut self, delivery: DeliveryId) -> Option<usize> {
         if !self.known.contains(&delivery) {
             return None;
         }
@@ -511,11 +556,15 @@ impl Lane {
                 let bytes = ready.remove(at)?.weight();
                 self.ready_count -= 1;
                 self.ready_bytes -= bytes;
-                self.known.remove(&delivery);
                 return Some(bytes);
             }
         }
         None
+    }
+
+    /// Whether something is due that does not go now.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.ready_count > 0 || !self.is_read() || !self.open
     }
 
     /// Forgets everything that is ready, to be read anew. Returns the bytes.

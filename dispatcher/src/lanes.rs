@@ -1,7 +1,7 @@
 //! All lanes of this node, and what moves them on: offers, permits, results, pages, changes.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -10,10 +10,12 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use parking_lot::{Mutex, RwLock};
+use proto::EndpointStatus;
 use queue::{
     Delivery, Error, Queue, Result,
+    disable::DisabledBy,
     endpoint::{Endpoint, shard_of},
     events::LaneEvent,
     finish::Finished,
@@ -34,6 +36,7 @@ use crate::{
     push,
     results::Results,
     shards::Shards,
+    views::Told,
     wakes::Wakes,
 };
 
@@ -46,6 +49,15 @@ pub(crate) struct Entry {
     /// In line for a permit, or for a page: a lane stands in each line once.
     awaits_permit: AtomicBool,
     awaits_page: AtomicBool,
+    /// What it has told of itself.
+    pub(crate) told: Mutex<Told>,
+}
+
+impl Entry {
+    /// Whether it stands in line for a permit.
+    pub(crate) fn is_in_line(&self) -> bool {
+        self.awaits_permit.load(Ordering::Acquire)
+    }
 }
 
 /// All lanes, and what they share.
@@ -157,6 +169,7 @@ impl Lanes {
             lane: Mutex::new(lane),
             awaits_permit: AtomicBool::new(false),
             awaits_page: AtomicBool::new(false),
+            told: Mutex::default(),
         };
         Some(
             self.entries
@@ -167,7 +180,7 @@ impl Lanes {
         )
     }
 
-    fn all(&self) -> Vec<Arc<Entry>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         self.entries.read().values().cloned().collect()
     }
 
@@ -215,6 +228,45 @@ impl Lanes {
             self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             self.move_on(&entry);
         }
+    }
+
+    /// The lanes in which something may grow too old, with the age at which it is.
+    pub(crate) fn aging(&self) -> Vec<(Arc<Entry>, Duration)> {
+        let mut aging = vec![];
+        for entry in self.all() {
+            let most = entry
+                .target
+                .load()
+                .as_ref()
+                .and_then(|target| target.endpoint.settings.max_age);
+            let ours = self.may_push(shard_of(entry.id));
+            if let Some(most) = most.filter(|_| ours && entry.lane.lock().has_waiting()) {
+                aging.push((entry, most));
+            }
+        }
+        aging
+    }
+
+    /// Takes over what is known of the lanes of these shards: which endpoints fail, and that nobody has been told of anything.
+    pub(crate) async fn take_over(&self, shards: &BTreeSet<u8>) -> Result<()> {
+        let shards: Vec<u8> = shards.iter().copied().collect();
+        let failing = self.queue.take_over_lanes(&shards).await?;
+        for entry in self.all() {
+            if shards.contains(&shard_of(entry.id)) {
+                *entry.told.lock() = Told::default();
+            }
+        }
+        for (id, since) in failing {
+            if let Some(entry) = self.entry(id) {
+                entry.lane.lock().health.remember(since, clock());
+            }
+        }
+        Ok(())
+    }
+
+    /// So many bytes left the lanes without a request.
+    pub(crate) fn shrank(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 
     /// Lets the lanes of these shards read anew what they hold ready.
@@ -348,18 +400,28 @@ impl Lanes {
                 attempt::attempt(&self.client, &target, delivery, id, clock, chance).await;
             self.bytes.fetch_sub(weight, Ordering::Relaxed);
             let (signs, now) = (Signs::of(&finished), clock());
-            let (news, held) = {
+            let (landed, held) = {
                 let mut state = entry.lane.lock();
-                let news = state.landed(flight, signs, now, chance);
+                let landed = state.landed(flight, signs, now, chance);
                 let held = match lane {
                     LaneOrder::HoldUntil(until) if state.hold(until, now) => Some(until),
                     _ => None,
                 };
-                (news, held)
+                (landed, held)
             };
-            self.tell(&target.endpoint, &finished.reason, news, held);
+            self.tell(&target.endpoint, &finished.reason, landed.change, held);
             if lane == LaneOrder::Disable {
-                self.disable(&entry, &finished);
+                self.disable(&entry, &target, DisabledBy::Answer, finished.reason.clone());
+            } else if let Some(since) = landed.failing_since {
+                let reason = format!(
+                    "nothing but failures came of it since {}; the last: {}",
+                    since.to_rfc3339_opts(SecondsFormat::Secs, true),
+                    finished.reason
+                );
+                self.disable(&entry, &target, DisabledBy::Failing, reason);
+            }
+            if signs.accepted && target.endpoint.status == EndpointStatus::Disabled {
+                self.enable(entry.id);
             }
             self.results.send(finished);
             if self.line.lock().is_empty() {
@@ -393,12 +455,30 @@ impl Lanes {
         }
     }
 
-    /// The endpoint wants no more: the lane stops at once, and the catalog learns of it.
-    fn disable(self: &Arc<Self>, entry: &Arc<Entry>, finished: &Finished) {
-        entry.lane.lock().close();
-        let (lanes, id, reason) = (self.clone(), entry.id, finished.reason.clone());
+    /// A test has reached a disabled endpoint: unless a person disabled it, it is enabled again.
+    fn enable(self: &Arc<Self>, id: EndpointId) {
+        let lanes = self.clone();
         tokio::spawn(async move {
-            while let Err(error) = lanes.queue.disable_endpoint(id, &reason, clock()).await {
+            match lanes.queue.enable_tested_endpoint(id, clock()).await {
+                Ok(true) => info!(endpoint = %id, "endpoint enabled: a test has reached it"),
+                Ok(false) => {}
+                Err(error) => {
+                    warn!(endpoint = %id, %error, "an endpoint that a test has reached could not be enabled")
+                }
+            }
+        });
+    }
+
+    /// The endpoint wants no more, or is given up: the lane stops at once, and the catalog learns of it.
+    fn disable(self: &Arc<Self>, entry: &Arc<Entry>, target: &Target, by: DisabledBy, reason: String) {
+        entry.lane.lock().close();
+        let (lanes, id, endpoint) = (self.clone(), entry.id, target.endpoint.clone());
+        tokio::spawn(async move {
+            while let Err(error) = lanes
+                .queue
+                .disable_endpoint(&endpoint, by, &reason, clock())
+                .await
+            {
                 warn!(endpoint = %id, %error, "an endpoint that wants no more could not be disabled");
                 if !matches!(error, Error::Unavailable(_)) {
                     return;

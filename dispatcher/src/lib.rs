@@ -6,6 +6,7 @@
 //! - `lane`: one endpoint's side in memory, a plain state machine; `lanes`: all of them, and what moves them on.
 //! - `pager`: reads from the database what lanes have room for. `wakes`: moves lanes on when something comes due.
 //! - `attempt`: one delivery's turn: sign, [`push`], judge. `permits`: how many at once, shared fairly.
+//! - `ages`: gives up what became too old while it waited. `views`: what lanes tell of themselves.
 //! - `results`: group commit of what came of them.
 //!
 //! A delivery goes `offer` or `pager` → lane → `attempt` → `results` → gone from the lane's memory. It knows neither axum nor tonic, and no
@@ -13,6 +14,7 @@
 
 pub mod push;
 
+mod ages;
 mod attempt;
 mod config;
 mod lane;
@@ -21,6 +23,7 @@ mod pager;
 mod permits;
 mod results;
 mod shards;
+mod views;
 mod wakes;
 
 use std::{
@@ -93,6 +96,8 @@ impl Dispatcher {
             background.spawn(pager::run(lanes.clone(), stop.clone()));
         }
         background.spawn(wakes::run(lanes.clone(), stop.clone()));
+        background.spawn(ages::run(lanes.clone(), stop.clone()));
+        background.spawn(views::run(lanes.clone(), stop.clone()));
         background.spawn(lanes::follow_catalog(lanes.clone(), stop.clone()));
         background.spawn(hear(lanes.clone(), heard, config.look_interval, stop.clone()));
         let following = queue.clone();
@@ -144,6 +149,9 @@ impl Dispatcher {
         let mut background = std::mem::take(&mut *self.0.background.lock());
         background.abort_all();
         while background.join_next().await.is_some() {}
+        if let Err(error) = views::write(&self.0.lanes).await {
+            warn!(%error, "what the lanes did last could not be written");
+        }
         if let Err(error) = self.0.lanes.queue.release_all(self.0.shards.node).await {
             warn!(%error, "the shards could not be released; their leases run out by themselves");
         }

@@ -2,19 +2,17 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use queue::{
     Delivery, Result,
     finish::Finished,
     id::EndpointId,
     load::{Due, PageRequest},
-    task::Content,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
 use crate::{
-    attempt, clock,
+    ages, attempt, clock,
     config::LANES_A_PAGE,
     lane::Want,
     lanes::{Entry, Lanes},
@@ -136,25 +134,7 @@ async fn read(lanes: &Arc<Lanes>, wanted: &[(Arc<Entry>, Want)]) -> Result<()> {
 /// A delivery whose task is gone can never be sent: that is a dead letter with this reason, and a line in the log.
 fn give_up(lanes: &Arc<Lanes>, due: &Due) -> Finished {
     error!(delivery = %due.id, task = %due.task_id, "a delivery's task is gone; it becomes a dead letter");
-    let content = Content {
-        id: due.task_id,
-        queue_id: due.queue_id,
-        kind: String::new(),
-        content_type: String::new(),
-        payload: Bytes::new(),
-        headers: std::collections::BTreeMap::new(),
-        retry: None,
-    };
-    let delivery = Delivery {
-        id: due.id,
-        endpoint_id: due.endpoint_id,
-        content: Arc::new(content),
-        due_at: due.due_at,
-        expires_at: due.expires_at,
-        priority: due.priority,
-        attempts: due.attempts,
-        purpose: due.purpose,
-    };
+    let delivery = ages::without_payload(due.clone(), String::new());
     let now = clock();
     attempt::given_up(delivery, lanes.queue.mint(now), "its task is gone", now).finished
 }

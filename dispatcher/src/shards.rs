@@ -149,6 +149,10 @@ pub(crate) async fn renew(lanes: &Arc<Lanes>) {
     );
     // What a lane held ready from before, another node may have delivered.
     lanes.read_anew(|shard| unsearched.contains(&shard));
+    if let Err(error) = lanes.take_over(&unsearched).await {
+        warn!(%error, "what is known of new shards could not be read; tried again with the next renewal");
+        return;
+    }
     match lanes.discover(|shard| unsearched.contains(&shard)).await {
         Ok(()) => shards.searched(&unsearched),
         Err(error) => {

@@ -14,6 +14,7 @@ mod events;
 #[cfg(feature = "grpc")]
 pub mod grpc;
 mod keys;
+mod lanes;
 mod limits;
 mod null;
 mod object;
@@ -35,6 +36,7 @@ pub use duration::Span;
 pub use endpoints::{Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, TestResult, TestSend};
 pub use events::{Event, EventKind, EventMessage, Missed, MissedKind};
 pub use keys::{EnqueueRate, Key, KeyUpdate, NewKey, RotateKey, Scope};
+pub use lanes::{BreakerState, Lane, LaneWait};
 pub use limits::{BreakerPolicy, RateLimit, RatePeriod};
 pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};

@@ -21,6 +21,8 @@ pub struct Delivery {
     pub content: Arc<Content>,
     /// When it is due.
     pub due_at: DateTime<Utc>,
+    /// When it was due at first: what its age is counted from.
+    pub since: DateTime<Utc>,
     /// When sending it makes no more sense.
     pub expires_at: Option<DateTime<Utc>>,
     /// 0 to 9, 9 goes first.

@@ -10,6 +10,7 @@ use crate::{
     audit::{Action, Deed},
     catalog,
     db::Queue,
+    disable::DisabledBy,
     endpoint::{self, shard_of},
     error::{Error, Problems, Result},
     id::EndpointId,
@@ -217,29 +218,20 @@ impl Queue {
         status: EndpointStatus,
         now: DateTime<Utc>,
     ) -> Result<proto::Endpoint> {
-        let reason = (status == EndpointStatus::Disabled).then_some("disabled by hand");
-        self.write_status(id, status, reason, now).await?;
+        let why = (status == EndpointStatus::Disabled).then_some((DisabledBy::Hand, "disabled by hand"));
+        self.write_status(id, status, why, now).await?;
         self.read_endpoint(id).await
     }
 
-    /// Disables an endpoint because of what it answered. Nothing happens if it is gone.
-    pub async fn disable_endpoint(&self, id: EndpointId, reason: &str, now: DateTime<Utc>) -> Result<()> {
-        match self
-            .write_status(id, EndpointStatus::Disabled, Some(reason), now)
-            .await
-        {
-            Err(Error::NotFound(_)) => Ok(()),
-            other => other,
-        }
-    }
-
-    async fn write_status(
+    /// Writes a status, with who disabled it and why if it is that. Whether it was another before.
+    pub(crate) async fn write_status(
         &self,
         id: EndpointId,
         status: EndpointStatus,
-        reason: Option<&str>,
+        why: Option<(DisabledBy, &str)>,
         now: DateTime<Utc>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let (by, reason) = why.unzip();
         let mut change = self.begin_change().await?;
         let before = sqlx::query!(
             "-- endpoint status: read\nSELECT queue_id, status FROM endpoints WHERE id = $1 AND deleted_at IS NULL",
@@ -250,20 +242,22 @@ impl Queue {
         .ok_or_else(|| no_endpoint(id))?;
         sqlx::query!(
             "-- endpoint status
-            UPDATE endpoints SET status = $2, disabled_reason = $3, updated_at = $4, changed = $5 WHERE id = $1",
+            UPDATE endpoints SET status = $2, disabled_reason = $3, disabled_by = $6, updated_at = $4, changed = $5 WHERE id = $1",
             id,
             status_word(status),
             reason,
             now,
-            change.version
+            change.version,
+            by.map(DisabledBy::as_str)
         )
         .execute(&mut *change.tx)
         .await?;
         change.commit(self).await?;
-        if let Some(kind) = status_event(catalog::parse_status(&before.status), status) {
+        let event = status_event(catalog::parse_status(&before.status), status);
+        if let Some(kind) = event {
             self.tell_endpoints(kind, before.queue_id, &[id], reason, now);
         }
-        Ok(())
+        Ok(event.is_some())
     }
 
     /// Deletes an endpoint. What waits for it is swept away in the background.

@@ -237,7 +237,7 @@ impl Queue {
                 GROUP BY queue_id ORDER BY queue_id
                 ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
-            UPDATE deliveries d SET attempts = g.made, due_at = g.at, reason = g.reason
+            UPDATE deliveries d SET attempts = g.made, due_at = g.at, first_due_at = coalesce(d.first_due_at, d.due_at), reason = g.reason
             FROM unnest($11::uuid[], $12::smallint[], $13::smallint[], $14::timestamptz[], $15::text[]) AS g (id, before, made, at, reason)
             WHERE d.id = g.id AND d.attempts = g.before",
             &log as &[NewAttempt<'_>],

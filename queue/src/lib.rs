@@ -14,6 +14,7 @@
 //!
 //! This is the only crate that knows SQL. It knows nothing of HTTP: neither how a request came in nor how one goes out.
 
+pub mod ages;
 pub mod attempts;
 pub mod audit;
 pub mod cancel;
@@ -23,6 +24,7 @@ pub mod db;
 pub mod dead_letters;
 pub mod delivery;
 mod depth;
+pub mod disable;
 pub mod endpoint;
 pub mod endpoints;
 pub mod enqueue;
@@ -35,6 +37,7 @@ pub mod headers;
 pub mod id;
 mod installation;
 pub mod keys;
+pub mod lane_states;
 pub mod limits;
 pub mod listen;
 pub mod load;

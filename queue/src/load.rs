@@ -68,6 +68,8 @@ pub struct Due {
     pub endpoint_id: EndpointId,
     /// When it was due.
     pub due_at: DateTime<Utc>,
+    /// When it was due at first: what its age is counted from.
+    pub since: DateTime<Utc>,
     /// When sending it makes no more sense.
     pub expires_at: Option<DateTime<Utc>>,
     /// Bytes of the payload.
@@ -102,7 +104,7 @@ impl Queue {
         }
         let rows = sqlx::query!(
             r#"-- due
-            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id
+            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id
             FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::uuid[])
                 AS page (endpoint_id, priority, most, after_due, after_id)
             CROSS JOIN LATERAL (
@@ -129,6 +131,7 @@ impl Queue {
                     queue_id: row.queue_id,
                     endpoint_id: row.endpoint_id,
                     due_at: row.due_at,
+                    since: row.first_due_at.unwrap_or(row.due_at),
                     expires_at: row.expires_at,
                     size: usize::try_from(row.size).unwrap_or(0),
                     priority: u8::try_from(row.priority).unwrap_or(DEFAULT_PRIORITY),
@@ -183,6 +186,7 @@ impl Queue {
                 endpoint_id: row.endpoint_id,
                 content: content.clone(),
                 due_at: row.due_at,
+                since: row.since,
                 expires_at: row.expires_at,
                 priority: row.priority,
                 attempts: row.attempts,

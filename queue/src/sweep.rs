@@ -84,6 +84,7 @@ impl Queue {
                 )
                 .execute(&self.inner.pool)
                 .await?;
+                self.forget_lane(endpoint.id).await?;
             }
         }
         Ok(report)

@@ -7,7 +7,9 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use kit::{Kit, new_task, now};
 use proto::{EndpointStatus, Event, EventKind, EventKind as K};
 use queue::{
-    Config, Enqueuer, Error, Queue, enqueue,
+    Config, Enqueuer, Error, Queue,
+    disable::DisabledBy,
+    enqueue,
     events::{Asked, Filter, Limits, Subscription, Told},
     rights::Reach,
     vault::Vault,
@@ -155,7 +157,12 @@ async fn changes_of_queues_and_endpoints_are_told_once_each() {
     status(EndpointStatus::Disabled).await.unwrap();
     status(EndpointStatus::Enabled).await.unwrap();
     queue
-        .disable_endpoint(endpoint, "it is gone", now())
+        .disable_endpoint(
+            &*queue.find_endpoint(endpoint).await.unwrap(),
+            DisabledBy::Answer,
+            "it is gone",
+            now(),
+        )
         .await
         .unwrap();
     queue

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use posthaste_client::proto::{Endpoint, EndpointUpdate, NewEndpoint, SigningScheme, TestResult, TestSend};
+use posthaste_client::proto::{Endpoint, EndpointUpdate, Lane, NewEndpoint, SigningScheme, TestResult, TestSend};
 use uuid::Uuid;
 
 use super::{
@@ -120,6 +120,8 @@ enum Verb {
         #[command(flatten)]
         sure: SureArgs,
     },
+    /// Show what its deliveries wait for
+    Lane(#[command(flatten)] Which),
     /// Send it a task, once and at once, and show the whole exchange; fails unless it is accepted
     Test {
         #[command(flatten)]
@@ -227,6 +229,7 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
         Verb::Resume(Which { id }) => session.endpoint(&client.resume_endpoint(id).await?),
         Verb::Enable(Which { id }) => session.endpoint(&client.enable_endpoint(id).await?),
         Verb::Disable(Which { id }) => session.endpoint(&client.disable_endpoint(id).await?),
+        Verb::Lane(Which { id }) => session.lane(&client.lane(id).await?),
         Verb::Purge { which, sure } => {
             let url = client.endpoint(which.id).await?.url;
             confirm(&format!("Cancel everything that waits for {url}?"), sure.yes)?;
@@ -285,6 +288,32 @@ impl Session {
         ]);
         fields.extend(endpoint.secret.iter().map(|secret| ("secret", secret.clone())));
         self.screen.thing(endpoint, &fields)
+    }
+
+    fn lane(&self, lane: &Lane) -> Result<()> {
+        let times = self.screen.times;
+        let waits = rows::word(lane.waits_for);
+        let mut fields = vec![
+            ("waits for", waits),
+            (
+                "in flight",
+                format!(
+                    "{} of {} now, {} when all is well",
+                    lane.in_flight, lane.in_flight_limit, lane.max_in_flight
+                ),
+            ),
+            ("ready", lane.ready.to_string()),
+            ("breaker", rows::word(lane.breaker)),
+        ];
+        let mut also = |name, value: Option<String>| fields.extend(value.map(|value| (name, value)));
+        also("until", lane.until.map(|at| times.exact(at)));
+        also("tokens", lane.tokens.map(|tokens| tokens.to_string()));
+        also("held until", lane.hold_until.map(|at| times.exact(at)));
+        also("probe at", lane.probe_at.map(|at| times.exact(at)));
+        also("answers in", lane.answer_ms.map(|ms| format!("{ms:.1} ms")));
+        also("failing since", lane.failing_since.map(|at| times.exact(at)));
+        also("seen", Some(times.exact(lane.updated_at)));
+        self.screen.thing(lane, &fields)
     }
 
     fn tested(&self, result: &TestResult) -> Result<()> {

@@ -147,6 +147,11 @@ impl Breaker {
         self.epoch = self.epoch.wrapping_add(1);
     }
 
+    /// Where it is; `None` if there is none.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.policy.map(|_| self.state)
+    }
+
     /// Whether deliveries may go.
     pub(crate) fn gate(&self, now: DateTime<Utc>) -> Gate {
         match self.state {

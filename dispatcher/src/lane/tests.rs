@@ -23,6 +23,7 @@ fn terms(max_in_flight: u32, open: bool) -> Terms {
         adaptive_concurrency: true,
         rate: None,
         breaker: Some(limits::Breaker::default()),
+        disable_after: None,
         open,
     }
 }
@@ -43,7 +44,7 @@ const FLIGHT: Flight = Flight { epoch: Some(0) };
 impl Lane {
     /// A request to an endpoint that is well has ended.
     fn ended(&mut self) {
-        assert_eq!(self.landed(FLIGHT, ACCEPTED, at(0), 0.5), None);
+        assert_eq!(self.landed(FLIGHT, ACCEPTED, at(0), 0.5).change, None);
     }
 }
 
@@ -54,6 +55,7 @@ fn due(id: u128, seconds: i64, priority: u8) -> Due {
         queue_id: Uuid::nil(),
         endpoint_id: Uuid::nil(),
         due_at: at(seconds),
+        since: at(seconds),
         expires_at: None,
         size: 10,
         priority,
@@ -81,6 +83,7 @@ fn ready(row: &Due) -> Delivery {
         endpoint_id: row.endpoint_id,
         content: Arc::new(content),
         due_at: row.due_at,
+        since: row.since,
         expires_at: None,
         priority: row.priority,
         attempts: 0,
@@ -443,7 +446,7 @@ fn goes(lane: &mut Lane, now: i64, sign: Sign) -> Option<Change> {
         panic!("it waits: {:?}", lane.waits(at(now), SHARE));
     };
     let signs = Signs { sign, ..ACCEPTED };
-    let change = lane.landed(flight, signs, at(now), 0.5);
+    let change = lane.landed(flight, signs, at(now), 0.5).change;
     lane.settled(delivery.id, None);
     change
 }
@@ -472,7 +475,10 @@ fn while_its_endpoint_is_down_a_lane_waits_and_probes() {
     };
     assert_eq!(lane.waits(at(9), SHARE), Some(Waits::Probe));
     assert_eq!(lane.take(at(9), SHARE), Take::Nothing, "one at a time");
-    assert_eq!(lane.landed(probe, ACCEPTED, at(9), 0.5), Some(Change::Recovered));
+    assert_eq!(
+        lane.landed(probe, ACCEPTED, at(9), 0.5).change,
+        Some(Change::Recovered)
+    );
     let after: Vec<_> = std::iter::from_fn(|| pushed(&mut lane, 9)).collect();
     assert_eq!(after.len(), 2, "a slow start");
     assert_eq!(lane.waits(at(9), SHARE), Some(Waits::Slot));
@@ -500,7 +506,11 @@ fn a_passing_test_and_enabling_end_the_waiting() {
         let Take::Push(_, flight) = lane.take(at(0), SHARE) else {
             panic!("tests always go");
         };
-        assert_eq!(lane.landed(flight, signs, at(0), 0.5), None, "tests say nothing");
+        assert_eq!(
+            lane.landed(flight, signs, at(0), 0.5).change,
+            None,
+            "tests say nothing"
+        );
     }
     let mut lane = Lane::new(
         &Terms {
@@ -526,4 +536,70 @@ fn a_passing_test_and_enabling_end_the_waiting() {
     assert_eq!(lane.waits(at(60), SHARE), Some(Waits::Closed));
     lane.configure(&terms(4, true), at(0));
     assert_eq!(pushed(&mut lane, 0), Some(3));
+}
+
+#[test]
+fn what_is_given_up_is_taken_out_unless_its_request_is_out() {
+    let mut lane = lane(1, true);
+    for id in 1..=3 {
+        lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
+    }
+    assert_eq!(pushed(&mut lane, 0), Some(1));
+    assert!(lane.bury(Uuid::from_u128(1)).is_none(), "its request is out");
+    assert!(lane.bury(Uuid::from_u128(2)).is_some_and(|bytes| bytes > 0));
+    assert!(lane.bury(Uuid::from_u128(2)).is_none(), "once");
+    assert_eq!(lane.bury(Uuid::from_u128(9)), Some(0), "it was never read");
+    lane.look();
+    let table: Vec<Due> = [1, 2, 3, 9].into_iter().map(|id| due(id, 0, 4)).collect();
+    assert!(read(&mut lane, &table, 0));
+    lane.ended();
+    assert_eq!(
+        (pushed(&mut lane, 0), lane.view(Uuid::nil(), false, at(0)).ready),
+        (Some(3), 0)
+    );
+    for id in [1, 2, 3, 9] {
+        lane.settled(Uuid::from_u128(id), None);
+    }
+    lane.ended();
+    assert!(lane.is_quiet());
+}
+
+#[test]
+fn people_see_what_it_waits_for() {
+    use proto::{BreakerState, LaneWait};
+    let mut lane = Lane::new(
+        &Terms {
+            rate: limited(1, None),
+            ..terms(2, true)
+        },
+        at(0),
+    );
+    let sees = |lane: &Lane, now: i64| {
+        let view = lane.view(Uuid::nil(), false, at(now));
+        (
+            view.waits_for,
+            view.until,
+            view.in_flight,
+            view.ready,
+            view.tokens,
+        )
+    };
+    assert_eq!(sees(&lane, 0), (LaneWait::Work, None, 0, 0, Some(1)));
+    for id in 1..=3 {
+        lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
+    }
+    assert_eq!(sees(&lane, 0), (LaneWait::Nothing, None, 0, 3, Some(1)));
+    assert_eq!(lane.view(Uuid::nil(), true, at(0)).waits_for, LaneWait::Permit);
+    assert_eq!(pushed(&mut lane, 0), Some(1));
+    assert_eq!(sees(&lane, 0), (LaneWait::Rate, Some(at(1)), 1, 2, Some(0)));
+    lane.hold(at(60), at(0));
+    assert_eq!(sees(&lane, 1), (LaneWait::Hold, Some(at(60)), 1, 2, Some(1)));
+    lane.close();
+    assert_eq!(sees(&lane, 1), (LaneWait::Enabling, None, 1, 2, Some(1)));
+    let view = lane.view(Uuid::nil(), false, at(1));
+    assert_eq!(
+        (view.breaker, view.max_in_flight, view.in_flight_limit),
+        (BreakerState::Closed, 2, 2)
+    );
+    assert_eq!((view.hold_until, view.probe_at), (Some(at(60)), None));
 }

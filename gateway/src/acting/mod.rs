@@ -12,6 +12,7 @@ mod endpoints;
 mod enqueue;
 mod events;
 mod keys;
+mod lanes;
 mod queues;
 mod replays;
 mod secrets;

@@ -6,7 +6,7 @@ use tonic::{Request, Response, Status};
 use super::{
     open,
     status::reply,
-    wire::{self, Form, attempts, endpoints, queues, signing, verdicts},
+    wire::{self, Form, attempts, endpoints, lanes, queues, signing, verdicts},
 };
 use crate::{acting::Switch, path::queue_name, state::Gateway};
 
@@ -176,6 +176,16 @@ impl EndpointService for Endpoints {
         let traffic = acting.traffic_of_endpoint(id, since, until).await?;
         let traffic = Some(queues::traffic(traffic));
         Ok(reply(v1::GetEndpointTrafficResponse { traffic }))
+    }
+
+    async fn get_endpoint_lane(
+        &self,
+        request: Request<v1::GetEndpointLaneRequest>,
+    ) -> Result<Response<v1::GetEndpointLaneResponse>, Status> {
+        let (acting, given) = open(&self.0, request)?;
+        let lane = acting.read_lane(wire::id(&given.id)?).await?;
+        let lane = Some(lanes::lane(lane));
+        Ok(reply(v1::GetEndpointLaneResponse { lane }))
     }
 
     async fn list_secrets(

@@ -4,7 +4,7 @@ use axum::{
     http::{StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
-use proto::{Count, Endpoint, EndpointUpdate, NewEndpoint, Page, TestResult, TestSend, Traffic};
+use proto::{Count, Endpoint, EndpointUpdate, Lane, NewEndpoint, Page, TestResult, TestSend, Traffic};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::secrets::unstored;
@@ -22,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
     OpenApiRouter::new()
         .routes(routes!(make))
         .routes(routes!(read, update, delete))
+        .routes(routes!(lane))
         .routes(routes!(pause))
         .routes(routes!(resume))
         .routes(routes!(enable))
@@ -122,6 +123,17 @@ async fn update(
 async fn delete(acting: Acting, Id(id): Id) -> Result<StatusCode, Refusal> {
     acting.delete_endpoint(id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// See what the deliveries of an endpoint wait for
+#[utoipa::path(
+    get, path = "/v1/endpoints/{id}/lane", tag = "Endpoints", operation_id = "lane_of_endpoint",
+    params(Id),
+    responses((status = 200, description = "What its lane does, on whichever node that is.", body = Lane)),
+    security(("key" = ["read"])),
+)]
+async fn lane(acting: Acting, Id(id): Id) -> Result<Answer<Lane>, Refusal> {
+    Ok(Answer::ok(acting.read_lane(id).await?))
 }
 
 /// Hold back the deliveries of an endpoint

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use proto::{
     Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
-    Jwks, Key, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret, SimulatedVerdict,
+    Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret, SimulatedVerdict,
     Task, TestResult, Traffic, Verification,
 };
 use queue::verdict::Verdict;
@@ -39,6 +39,7 @@ const READS: &[(&str, Reads)] = &[
     ("Health", as_a::<Value>),
     ("Jwks", as_a::<Jwks>),
     ("Key", as_a::<Key>),
+    ("Lane", as_a::<Lane>),
     ("Problem", as_a::<Problem>),
     ("Queue", as_a::<Queue>),
     ("Replay", as_a::<Replay>),

@@ -2154,6 +2154,70 @@ pub struct GetEndpointTrafficResponse {
     #[prost(message, optional, tag = "1")]
     pub traffic: ::core::option::Option<Traffic>,
 }
+/// Asks what the lane of an endpoint does.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetEndpointLaneRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// What the lane of an endpoint does.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetEndpointLaneResponse {
+    /// Its lane.
+    #[prost(message, optional, tag = "1")]
+    pub lane: ::core::option::Option<Lane>,
+}
+/// What the lane of an endpoint does: how many requests are in flight, and what the next one waits for. A second old at most while little
+/// happens, some seconds on a node with very many busy lanes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Lane {
+    /// The endpoint.
+    #[prost(string, tag = "1")]
+    pub endpoint: ::prost::alloc::string::String,
+    /// What the next delivery waits for.
+    #[prost(enumeration = "LaneWait", tag = "2")]
+    pub waits_for: i32,
+    /// How long it waits at most, if that is known.
+    #[prost(message, optional, tag = "3")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Requests in flight.
+    #[prost(uint32, tag = "4")]
+    pub in_flight: u32,
+    /// How many may be now: fewer than `max_in_flight` while the endpoint shows that it has too many, or begins anew after it was down.
+    #[prost(uint32, tag = "5")]
+    pub in_flight_limit: u32,
+    /// How many may be when all is well.
+    #[prost(uint32, tag = "6")]
+    pub max_in_flight: u32,
+    /// Deliveries that are due and in memory.
+    #[prost(uint64, tag = "7")]
+    pub ready: u64,
+    /// Whether more may be due in the database.
+    #[prost(bool, tag = "8")]
+    pub backlog: bool,
+    /// How many requests the rate allows at once, if there is one.
+    #[prost(uint32, optional, tag = "9")]
+    pub tokens: ::core::option::Option<u32>,
+    /// Until when the endpoint asked to be left alone (`Retry-After`).
+    #[prost(message, optional, tag = "10")]
+    pub hold_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether the endpoint is down.
+    #[prost(enumeration = "BreakerState", tag = "11")]
+    pub breaker: i32,
+    /// While it is down: when it is tried again.
+    #[prost(message, optional, tag = "12")]
+    pub probe_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How long its answers take, as an average that follows the last ones.
+    #[prost(double, optional, tag = "13")]
+    pub answer_ms: ::core::option::Option<f64>,
+    /// Since when nothing but failures came of it.
+    #[prost(message, optional, tag = "14")]
+    pub failing_since: ::core::option::Option<::prost_types::Timestamp>,
+    /// When this was so.
+    #[prost(message, optional, tag = "15")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+}
 /// A signing secret, without its value.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Secret {
@@ -2376,6 +2440,112 @@ impl EndpointStatus {
             "ENDPOINT_STATUS_ENABLED" => Some(Self::Enabled),
             "ENDPOINT_STATUS_PAUSED" => Some(Self::Paused),
             "ENDPOINT_STATUS_DISABLED" => Some(Self::Disabled),
+            _ => None,
+        }
+    }
+}
+/// What the next delivery of a lane waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LaneWait {
+    /// Never sent.
+    Unspecified = 0,
+    /// For nothing: it goes.
+    Nothing = 1,
+    /// There is none that is due.
+    Work = 2,
+    /// The endpoint or its queue is paused, or the endpoint is disabled.
+    Enabling = 3,
+    /// As many requests of the endpoint are in flight as may be.
+    Slot = 4,
+    /// As many requests of the node are in flight as may be: other lanes go first.
+    Permit = 5,
+    /// The endpoint asked to be left alone.
+    Hold = 6,
+    /// The rate.
+    Rate = 7,
+    /// The endpoint is down.
+    Breaker = 8,
+    /// The endpoint was down, and another delivery finds out whether it is back.
+    Probe = 9,
+}
+impl LaneWait {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LANE_WAIT_UNSPECIFIED",
+            Self::Nothing => "LANE_WAIT_NOTHING",
+            Self::Work => "LANE_WAIT_WORK",
+            Self::Enabling => "LANE_WAIT_ENABLING",
+            Self::Slot => "LANE_WAIT_SLOT",
+            Self::Permit => "LANE_WAIT_PERMIT",
+            Self::Hold => "LANE_WAIT_HOLD",
+            Self::Rate => "LANE_WAIT_RATE",
+            Self::Breaker => "LANE_WAIT_BREAKER",
+            Self::Probe => "LANE_WAIT_PROBE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LANE_WAIT_UNSPECIFIED" => Some(Self::Unspecified),
+            "LANE_WAIT_NOTHING" => Some(Self::Nothing),
+            "LANE_WAIT_WORK" => Some(Self::Work),
+            "LANE_WAIT_ENABLING" => Some(Self::Enabling),
+            "LANE_WAIT_SLOT" => Some(Self::Slot),
+            "LANE_WAIT_PERMIT" => Some(Self::Permit),
+            "LANE_WAIT_HOLD" => Some(Self::Hold),
+            "LANE_WAIT_RATE" => Some(Self::Rate),
+            "LANE_WAIT_BREAKER" => Some(Self::Breaker),
+            "LANE_WAIT_PROBE" => Some(Self::Probe),
+            _ => None,
+        }
+    }
+}
+/// Whether an endpoint is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BreakerState {
+    /// Never sent.
+    Unspecified = 0,
+    /// Nobody watches.
+    Off = 1,
+    /// It is up.
+    Closed = 2,
+    /// It is down.
+    Open = 3,
+    /// A probe is under way.
+    Probing = 4,
+    /// It is up again, and gets more and more to do.
+    Recovering = 5,
+}
+impl BreakerState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BREAKER_STATE_UNSPECIFIED",
+            Self::Off => "BREAKER_STATE_OFF",
+            Self::Closed => "BREAKER_STATE_CLOSED",
+            Self::Open => "BREAKER_STATE_OPEN",
+            Self::Probing => "BREAKER_STATE_PROBING",
+            Self::Recovering => "BREAKER_STATE_RECOVERING",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BREAKER_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "BREAKER_STATE_OFF" => Some(Self::Off),
+            "BREAKER_STATE_CLOSED" => Some(Self::Closed),
+            "BREAKER_STATE_OPEN" => Some(Self::Open),
+            "BREAKER_STATE_PROBING" => Some(Self::Probing),
+            "BREAKER_STATE_RECOVERING" => Some(Self::Recovering),
             _ => None,
         }
     }
@@ -2839,6 +3009,33 @@ pub mod endpoint_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// What its lane does: how many requests are in flight, and what the next one waits for.
+        pub async fn get_endpoint_lane(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetEndpointLaneRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEndpointLaneResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.EndpointService/GetEndpointLane",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("posthaste.v1.EndpointService", "GetEndpointLane"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists the signing secrets that have not expired, without their values.
         pub async fn list_secrets(
             &mut self,
@@ -3091,6 +3288,14 @@ pub mod endpoint_service_server {
             request: tonic::Request<super::GetEndpointTrafficRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetEndpointTrafficResponse>,
+            tonic::Status,
+        >;
+        /// What its lane does: how many requests are in flight, and what the next one waits for.
+        async fn get_endpoint_lane(
+            &self,
+            request: tonic::Request<super::GetEndpointLaneRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEndpointLaneResponse>,
             tonic::Status,
         >;
         /// Lists the signing secrets that have not expired, without their values.
@@ -3844,6 +4049,52 @@ pub mod endpoint_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetEndpointTrafficSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.EndpointService/GetEndpointLane" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEndpointLaneSvc<T: EndpointService>(pub Arc<T>);
+                    impl<
+                        T: EndpointService,
+                    > tonic::server::UnaryService<super::GetEndpointLaneRequest>
+                    for GetEndpointLaneSvc<T> {
+                        type Response = super::GetEndpointLaneResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetEndpointLaneRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as EndpointService>::get_endpoint_lane(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEndpointLaneSvc(inner);
                         let codec = crate::grpc::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

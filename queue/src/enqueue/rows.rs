@@ -175,6 +175,7 @@ impl Rows {
                 endpoint_id: row.endpoint_id,
                 content: task.content.clone(),
                 due_at: task.due_at,
+                since: task.due_at,
                 expires_at: task.expires_at,
                 priority: task.priority,
                 attempts: 0,

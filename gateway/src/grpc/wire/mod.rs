@@ -5,6 +5,7 @@ pub(super) mod dead_letters;
 pub(super) mod endpoints;
 pub(super) mod events;
 pub(super) mod keys;
+pub(super) mod lanes;
 pub(super) mod mask;
 pub(super) mod queues;
 pub(super) mod replays;

@@ -1,0 +1,84 @@
+//! Ages: which deliveries have waited longer than their endpoint's `max_age`, although their turn has not come.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    db::Queue,
+    delivery::Purpose,
+    error::{Error, Result},
+    id::{EndpointId, TaskId},
+    load::Due,
+    task::DEFAULT_PRIORITY,
+};
+
+impl Queue {
+    /// Deliveries that have been due since before the time given for their endpoint, with the types of their tasks: at most `most`, the
+    /// oldest of each endpoint and priority first, and none that is a test.
+    ///
+    /// One that failed meanwhile is found only when it has been due again for so long; its turn, if it comes, is earlier.
+    pub async fn due_before(
+        &self,
+        lanes: &[(EndpointId, DateTime<Utc>)],
+        most: i64,
+    ) -> Result<Vec<(Due, String)>> {
+        let (endpoints, before): (Vec<EndpointId>, Vec<DateTime<Utc>>) = lanes.iter().copied().unzip();
+        let rows = sqlx::query!(
+            r#"-- due before
+            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose
+            FROM unnest($1::uuid[], $2::timestamptz[]) AS lane (endpoint_id, before) CROSS JOIN generate_series(0, 9) AS p (priority)
+            CROSS JOIN LATERAL (
+                SELECT * FROM deliveries
+                WHERE endpoint_id = lane.endpoint_id AND priority = p.priority::smallint AND due_at < lane.before
+                ORDER BY due_at, id LIMIT $3
+            ) AS d
+            LIMIT $3"#,
+            &endpoints,
+            &before,
+            most
+        )
+        .fetch_all(&self.inner.hot)
+        .await?;
+        let mut found = vec![];
+        for row in rows {
+            found.push(Due {
+                id: row.id,
+                task_id: row.task_id,
+                queue_id: row.queue_id,
+                endpoint_id: row.endpoint_id,
+                due_at: row.due_at,
+                since: row.first_due_at.unwrap_or(row.due_at),
+                expires_at: row.expires_at,
+                size: usize::try_from(row.size).unwrap_or(0),
+                priority: u8::try_from(row.priority).unwrap_or(DEFAULT_PRIORITY),
+                attempts: u32::try_from(row.attempts).unwrap_or(0),
+                purpose: Purpose::from_code(row.purpose)
+                    .ok_or_else(|| Error::corrupt("deliveries", "purpose", row.id, row.purpose))?,
+            });
+        }
+        let mut kinds = self.kinds(&found).await?;
+        Ok(found
+            .into_iter()
+            .map(|due| {
+                let kind = kinds.remove(&due.task_id).unwrap_or_default();
+                (due, kind)
+            })
+            .collect())
+    }
+
+    async fn kinds(&self, due: &[Due]) -> Result<HashMap<TaskId, String>> {
+        let mut ids: Vec<TaskId> = due.iter().map(|row| row.task_id).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let rows = sqlx::query!(
+            "-- kinds\nSELECT id, type AS kind FROM tasks WHERE id = ANY($1) AND id BETWEEN $2 AND $3",
+            &ids,
+            ids.first(),
+            ids.last()
+        )
+        .fetch_all(&self.inner.hot)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.id, row.kind)).collect())
+    }
+}
