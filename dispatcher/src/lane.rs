@@ -327,6 +327,11 @@ impl Lane {
         token.filter(|at| later(*at)).map(Waits::Rate)
     }
 
+    /// Requests in flight.
+    pub(crate) fn in_flight(&self) -> u32 {
+        self.in_flight
+    }
+
     /// Whether there is something ready that more permits would let go.
     pub(crate) fn is_hungry(&self, now: DateTime<Utc>) -> bool {
         self.waits(now, u32::MAX).is_none()

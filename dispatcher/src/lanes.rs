@@ -32,6 +32,7 @@ use crate::{
     attempt::{self, Target, Turn},
     clock,
     lane::{Change, Flight, Lane, Limits, Signs, Take, Terms},
+    line::{Line, Place, Stands},
     permits::Permits,
     push,
     results::Results,
@@ -46,8 +47,9 @@ pub(crate) struct Entry {
     /// Where to push; `None` once the endpoint is gone.
     target: ArcSwapOption<Target>,
     pub(crate) lane: Mutex<Lane>,
-    /// In line for a permit, or for a page: a lane stands in each line once.
-    awaits_permit: AtomicBool,
+    /// Where it stands in the line for permits.
+    place: Place,
+    /// In line for a page: a lane stands there once.
     awaits_page: AtomicBool,
     /// What it has told of itself.
     pub(crate) told: Mutex<Told>,
@@ -56,7 +58,13 @@ pub(crate) struct Entry {
 impl Entry {
     /// Whether it stands in line for a permit.
     pub(crate) fn is_in_line(&self) -> bool {
-        self.awaits_permit.load(Ordering::Acquire)
+        self.place.is_taken()
+    }
+}
+
+impl Stands for Arc<Entry> {
+    fn place(&self) -> &Place {
+        &self.place
     }
 }
 
@@ -70,7 +78,7 @@ pub(crate) struct Lanes {
     client: push::Client,
     results: Results,
     permits: Permits,
-    line: Mutex<VecDeque<Arc<Entry>>>,
+    line: Mutex<Line<Arc<Entry>>>,
     pages: Mutex<VecDeque<Arc<Entry>>>,
     pub(crate) pages_wanted: Notify,
     /// Bytes of all deliveries that are ready or in flight.
@@ -167,7 +175,7 @@ impl Lanes {
             id,
             target: ArcSwapOption::new(target(endpoint)),
             lane: Mutex::new(lane),
-            awaits_permit: AtomicBool::new(false),
+            place: Place::default(),
             awaits_page: AtomicBool::new(false),
             told: Mutex::default(),
         };
@@ -301,7 +309,12 @@ impl Lanes {
 
     /// Does whatever the lane can do now: pushes, reads, or waits for its time.
     pub(crate) fn move_on(self: &Arc<Self>, entry: &Arc<Entry>) {
-        while self.begin(entry) {}
+        if self.line.lock().is_empty() {
+            while self.begin(entry) {}
+        } else {
+            self.stand_if_hungry(entry);
+            self.serve(ASKED);
+        }
         self.want_page(entry);
         self.arm(entry);
     }
@@ -349,14 +362,24 @@ impl Lanes {
     }
 
     fn next(&self, entry: &Arc<Entry>) -> Option<Push> {
-        if !self.may_push(shard_of(entry.id)) {
-            return None;
+        if self.permits.take() {
+            return self.next_with_permit(entry);
         }
-        let target = entry.target.load_full()?;
-        if !self.permits.take() {
-            self.stand_in_line(entry);
+        self.stand_if_hungry(entry);
+        None
+    }
+
+    /// The lane's next push, for which a permit is taken already; it is given back if there is none.
+    fn next_with_permit(&self, entry: &Arc<Entry>) -> Option<Push> {
+        let target = if self.may_push(shard_of(entry.id)) {
+            entry.target.load_full()
+        } else {
+            None
+        };
+        let Some(target) = target else {
+            self.permits.give();
             return None;
-        }
+        };
         let now = clock();
         let mut lane = entry.lane.lock();
         match lane.take(now, self.permits.share()) {
@@ -372,16 +395,41 @@ impl Lanes {
             Take::Nothing => {
                 self.permits.give();
                 if lane.is_hungry(now) {
-                    self.stand_in_line(entry);
+                    self.line.lock().stand(entry, lane.in_flight() > 0);
                 }
                 None
             }
         }
     }
 
-    fn stand_in_line(&self, entry: &Arc<Entry>) {
-        if !entry.awaits_permit.swap(true, Ordering::AcqRel) {
-            self.line.lock().push_back(entry.clone());
+    fn stand_if_hungry(&self, entry: &Arc<Entry>) {
+        if !self.may_push(shard_of(entry.id)) {
+            return;
+        }
+        let lane = entry.lane.lock();
+        if lane.is_hungry(clock()) {
+            self.line.lock().stand(entry, lane.in_flight() > 0);
+        }
+    }
+
+    /// Lets the lanes whose turn it is begin one push each, as long as there are permits; asks `most` of them.
+    fn serve(self: &Arc<Self>, most: usize) {
+        // Who is refused stands again at the end: once is enough.
+        let most = most.min(self.line.lock().len());
+        for _ in 0..most {
+            if !self.permits.take() {
+                return;
+            }
+            let Some(entry) = self.line.lock().next() else {
+                self.permits.give();
+                return;
+            };
+            if let Some(push) = self.next_with_permit(&entry) {
+                self.stand_if_hungry(&entry);
+                tokio::spawn(self.clone().work(entry, push));
+            } else {
+                self.arm(&entry);
+            }
         }
     }
 
@@ -426,8 +474,9 @@ impl Lanes {
             self.results.send(finished);
             if self.line.lock().is_empty() {
                 next = self.next(&entry);
-            } else if entry.lane.lock().is_hungry(clock()) {
-                self.stand_in_line(&entry);
+            } else {
+                self.stand_if_hungry(&entry);
+                self.serve(ASKED);
             }
         }
         self.want_page(&entry);
@@ -512,18 +561,7 @@ impl Lanes {
         for entry in touched.values() {
             self.move_on(entry);
         }
-        for _ in 0..finished.len().saturating_mul(ASKED) {
-            let Some(entry) = self.line.lock().pop_front() else {
-                break;
-            };
-            entry.awaits_permit.store(false, Ordering::Release);
-            if !self.begin(&entry) {
-                self.arm(&entry);
-                if self.permits.taken() >= self.config.max_in_flight {
-                    break;
-                }
-            }
-        }
+        self.serve(finished.len().saturating_mul(ASKED));
     }
 
     /// Drops the lanes of shards that this node has lost. What is in flight ends by itself, and is logged.

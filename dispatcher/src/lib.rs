@@ -5,7 +5,8 @@
 //! - `shards`: renews the leases of this node's shards; without a valid lease nothing is pushed.
 //! - `lane`: one endpoint's side in memory, a plain state machine; `lanes`: all of them, and what moves them on.
 //! - `pager`: reads from the database what lanes have room for. `wakes`: moves lanes on when something comes due.
-//! - `attempt`: one delivery's turn: sign, [`push`], judge. `permits`: how many at once, shared fairly.
+//! - `attempt`: one delivery's turn: sign, [`push`], judge. `permits`: how many at once; `line`: whose turn it is when there are
+//!   none.
 //! - `ages`: gives up what became too old while it waited. `views`: what lanes tell of themselves.
 //! - `results`: group commit of what came of them.
 //!
@@ -19,6 +20,7 @@ mod attempt;
 mod config;
 mod lane;
 mod lanes;
+mod line;
 mod pager;
 mod permits;
 mod results;

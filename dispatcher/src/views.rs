@@ -65,14 +65,19 @@ fn news(before: Option<&Lane>, now: &Lane) -> Option<News> {
 }
 
 pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
+    let mut is_away = false;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(LOOK) => {}
         }
-        if let Err(error) = write(&lanes).await {
+        let written = write(&lanes).await;
+        if let Err(error) = &written
+            && !is_away
+        {
             warn!(%error, "what the lanes do could not be written; it is written later");
         }
+        is_away = written.is_err();
     }
 }
 

@@ -94,6 +94,15 @@ async fn no_hot_statement_reads_more_than_its_batch() {
             .await,
         ),
         (
+            "due before",
+            cost(&kit, async |k| {
+                let lanes = [(deep, now()), (other, now())];
+                let found = k.queue.due_before(&lanes, i64::from(BATCH)).await.unwrap();
+                assert_eq!(found.len(), BATCH as usize);
+            })
+            .await,
+        ),
+        (
             "finish",
             cost(&kit, async |k| {
                 let due = k.due(deep, BATCH).await;

@@ -5,17 +5,19 @@
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `replays`, `pauses`: what is not delivered, or not yet.
 //!   `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
-//! - `bench`: what measures it.
+//! - `limits`: how fast it goes and how old it gets. `breaker`: endpoints that are down. `bench`: what measures it.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
 mod backlog;
 mod bench;
+mod breaker;
 mod changes;
 mod cluster;
 mod crash;
 mod harness;
 mod hostile;
 mod letters;
+mod limits;
 mod outage;
 mod pauses;
 mod ports;
