@@ -2,7 +2,9 @@
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use posthaste_client::proto::{Endpoint, EndpointUpdate, Lane, NewEndpoint, SigningScheme, TestResult, TestSend};
+use posthaste_client::proto::{
+    Endpoint, EndpointUpdate, Lane, NewEndpoint, SigningScheme, TestResult, TestSend,
+};
 use uuid::Uuid;
 
 use super::{
