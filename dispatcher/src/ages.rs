@@ -35,7 +35,7 @@ pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
                 "deliveries were too old while they waited; they are dead letters"
             ),
             Err(error) => {
-                warn!(%error, "deliveries that are too old could not be given up; tried again soon")
+                warn!(%error, "deliveries that are too old could not be given up; tried again soon");
             }
         }
     }
@@ -100,13 +100,13 @@ fn bury(
         };
         lanes.shrank(bytes);
         let id = lanes.queue.mint(now);
-        buried.push(attempt::given_up(without_payload(due, kind), id, &too_old(*most), now).finished);
+        buried.push(attempt::given_up(without_payload(&due, kind), id, &too_old(*most), now).finished);
     }
     buried
 }
 
 /// A delivery that is not pushed any more.
-pub(crate) fn without_payload(due: Due, kind: String) -> Delivery {
+pub(crate) fn without_payload(due: &Due, kind: String) -> Delivery {
     let content = Content {
         id: due.task_id,
         queue_id: due.queue_id,

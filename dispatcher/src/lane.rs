@@ -345,9 +345,8 @@ impl Lane {
         }
         let Some(epoch) = flight.epoch else {
             // A test that passes is as good as a hand that says so.
-            let change = signs.accepted.then(|| self.breaker.revive()).flatten();
             return Landed {
-                change,
+                change: signs.accepted.then(|| self.breaker.revive()).flatten(),
                 failing_since: None,
             };
         };

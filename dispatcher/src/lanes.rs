@@ -512,7 +512,7 @@ impl Lanes {
                 Ok(true) => info!(endpoint = %id, "endpoint enabled: a test has reached it"),
                 Ok(false) => {}
                 Err(error) => {
-                    warn!(endpoint = %id, %error, "an endpoint that a test has reached could not be enabled")
+                    warn!(endpoint = %id, %error, "an endpoint that a test has reached could not be enabled");
                 }
             }
         });

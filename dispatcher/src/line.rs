@@ -48,15 +48,15 @@ impl<T> Default for Line<T> {
 
 impl<T: Stands> Line<T> {
     /// Goes to the end of the line, unless it stands there already. `has_some`: something of it is in flight.
-    pub(crate) fn stand(&mut self, lane: &T, has_some: bool) {
-        let place = lane.place();
+    pub(crate) fn stand(&mut self, who: &T, has_some: bool) {
+        let place = who.place();
         let (line, taken) = if has_some {
             (&mut self.more, &place.more)
         } else {
             (&mut self.first, &place.first)
         };
         if !taken.swap(true, Ordering::AcqRel) {
-            line.push_back(lane.clone());
+            line.push_back(who.clone());
         }
     }
 

@@ -134,7 +134,7 @@ async fn read(lanes: &Arc<Lanes>, wanted: &[(Arc<Entry>, Want)]) -> Result<()> {
 /// A delivery whose task is gone can never be sent: that is a dead letter with this reason, and a line in the log.
 fn give_up(lanes: &Arc<Lanes>, due: &Due) -> Finished {
     error!(delivery = %due.id, task = %due.task_id, "a delivery's task is gone; it becomes a dead letter");
-    let delivery = ages::without_payload(due.clone(), String::new());
+    let delivery = ages::without_payload(due, String::new());
     let now = clock();
     attempt::given_up(delivery, lanes.queue.mint(now), "its task is gone", now).finished
 }

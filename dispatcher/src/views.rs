@@ -11,6 +11,7 @@ use tracing::warn;
 
 use crate::{
     clock,
+    lane::health::Since,
     lanes::{Entry, Lanes},
 };
 
@@ -57,10 +58,10 @@ fn news(before: Option<&Lane>, now: &Lane) -> Option<News> {
         )
     };
     let numbers = |lane: &Lane| (lane.in_flight, lane.in_flight_limit, lane.ready, lane.backlog);
-    if way(before) != way(now) {
-        Some(News::Way)
-    } else {
+    if way(before) == way(now) {
         (numbers(before) != numbers(now)).then_some(News::Numbers)
+    } else {
+        Some(News::Way)
     }
 }
 
@@ -99,7 +100,7 @@ pub(crate) async fn write(lanes: &Lanes) -> Result<()> {
             views.push((news, since, view, entry.clone()));
         }
         drop(told);
-        failing.extend(health.map(|since| (since, entry)));
+        failing.extend(health.map(|Since(since)| (since, entry)));
     }
     write_failing(lanes, failing).await?;
     views.sort_by_key(|(news, since, ..)| (std::cmp::Reverse(*news), *since));

@@ -158,7 +158,7 @@ async fn changes_of_queues_and_endpoints_are_told_once_each() {
     status(EndpointStatus::Enabled).await.unwrap();
     queue
         .disable_endpoint(
-            &*queue.find_endpoint(endpoint).await.unwrap(),
+            &queue.find_endpoint(endpoint).await.unwrap(),
             DisabledBy::Answer,
             "it is gone",
             now(),

@@ -23,6 +23,10 @@ pub(crate) struct Health {
     written: Option<DateTime<Utc>>,
 }
 
+/// Since when it fails; `None`: it does no more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Since(pub(crate) Option<DateTime<Utc>>);
+
 #[derive(Debug, Clone, Copy)]
 struct Failing {
     since: DateTime<Utc>,
@@ -67,9 +71,9 @@ impl Health {
     }
 
     /// What is to be written, if anything is: since when it fails, or that it does no more.
-    pub(crate) fn to_write(&self, now: DateTime<Utc>) -> Option<Option<DateTime<Utc>>> {
+    pub(crate) fn to_write(&self, now: DateTime<Utc>) -> Option<Since> {
         let since = self.since().filter(|since| *since + LASTING <= now);
-        (since != self.written).then_some(since)
+        (since != self.written).then_some(Since(since))
     }
 
     /// It is written.
@@ -124,12 +128,12 @@ mod tests {
         health.succeeded();
         assert_eq!(health.to_write(at(5)), None, "what did not last is not written");
         health.failed(at(6), Some(DAY));
-        assert_eq!(health.to_write(at(7)), Some(Some(at(6))));
+        assert_eq!(health.to_write(at(7)), Some(Since(Some(at(6)))));
         health.written(Some(at(6)));
         health.failed(at(8), Some(DAY));
         assert_eq!(health.to_write(at(9)), None);
         health.succeeded();
-        assert_eq!(health.to_write(at(9)), Some(None));
+        assert_eq!(health.to_write(at(9)), Some(Since(None)));
         health.written(None);
         assert_eq!(health.to_write(at(9)), None);
     }
@@ -144,6 +148,6 @@ mod tests {
         assert_eq!(health.failed(at(3_001), Some(DAY)), Some(at(0)));
         health.remember(at(0), at(3_002));
         health.succeeded();
-        assert_eq!(health.to_write(at(3_002)), Some(None));
+        assert_eq!(health.to_write(at(3_002)), Some(Since(None)));
     }
 }

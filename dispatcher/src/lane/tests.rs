@@ -386,19 +386,19 @@ proptest! {
     }
 }
 
-fn limited(limit: u32, burst: Option<u32>) -> Option<limits::Rate> {
-    Some(limits::Rate::of(&proto::RateLimit {
+fn limited(limit: u32, burst: Option<u32>) -> limits::Rate {
+    limits::Rate::of(&proto::RateLimit {
         limit,
         per: proto::RatePeriod::Second,
         burst,
-    }))
+    })
 }
 
 #[test]
 fn a_rate_lets_the_next_one_go_when_its_token_comes() {
     let mut lane = Lane::new(
         &Terms {
-            rate: limited(1, None),
+            rate: Some(limited(1, None)),
             ..terms(9, true)
         },
         at(0),
@@ -422,7 +422,7 @@ fn a_rate_lets_the_next_one_go_when_its_token_comes() {
     assert_eq!(pushed(&mut lane, 1), Some(3), "without a rate it goes at once");
     lane.configure(
         &Terms {
-            rate: limited(1, Some(5)),
+            rate: Some(limited(1, Some(5))),
             ..terms(9, true)
         },
         at(1),
@@ -569,7 +569,7 @@ fn people_see_what_it_waits_for() {
     use proto::{BreakerState, LaneWait};
     let mut lane = Lane::new(
         &Terms {
-            rate: limited(1, None),
+            rate: Some(limited(1, None)),
             ..terms(2, true)
         },
         at(0),

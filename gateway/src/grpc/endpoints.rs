@@ -184,7 +184,7 @@ impl EndpointService for Endpoints {
     ) -> Result<Response<v1::GetEndpointLaneResponse>, Status> {
         let (acting, given) = open(&self.0, request)?;
         let lane = acting.read_lane(wire::id(&given.id)?).await?;
-        let lane = Some(lanes::lane(lane));
+        let lane = Some(lanes::lane(&lane));
         Ok(reply(v1::GetEndpointLaneResponse { lane }))
     }
 

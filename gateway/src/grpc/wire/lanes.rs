@@ -4,7 +4,7 @@ use proto::{BreakerState, Lane, LaneWait, grpc::v1};
 
 use super::timestamp;
 
-pub(in crate::grpc) fn lane(lane: Lane) -> v1::Lane {
+pub(in crate::grpc) fn lane(lane: &Lane) -> v1::Lane {
     let waits_for = match lane.waits_for {
         LaneWait::Nothing => v1::LaneWait::Nothing,
         LaneWait::Work => v1::LaneWait::Work,

@@ -16,7 +16,7 @@ pub(in crate::grpc) fn read(given: v1::DeliverySettings, form: &mut Form) -> Del
         retry_client_errors: given.retry_client_errors,
         rate_limit: given.rate_limit.map(|rate| read_rate(rate, form)),
         adaptive_concurrency: given.adaptive_concurrency,
-        breaker: given.breaker.map(|policy| read_breaker(policy, form)),
+        breaker: given.breaker.map(|policy| read_breaker(&policy, form)),
         max_age: form.span(given.max_age, "settings.max_age"),
         disable_after: form.span(given.disable_after, "settings.disable_after"),
         verdict: given
@@ -58,7 +58,7 @@ fn rate(rate: &RateLimit) -> v1::RateLimit {
     }
 }
 
-fn read_breaker(given: v1::BreakerPolicy, form: &mut Form) -> BreakerPolicy {
+fn read_breaker(given: &v1::BreakerPolicy, form: &mut Form) -> BreakerPolicy {
     BreakerPolicy {
         enabled: given.enabled,
         failures: given.failures,
