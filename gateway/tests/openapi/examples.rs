@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use proto::{
     Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
-    Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret, SimulatedVerdict,
-    Task, TestResult, Traffic, Verification,
+    Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret,
+    SimulatedVerdict, Task, TestResult, Traffic, Verification,
 };
 use queue::verdict::Verdict;
 use serde::de::DeserializeOwned;
