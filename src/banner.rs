@@ -32,6 +32,7 @@ pub fn banner(banner: &Banner<'_>) -> String {
     let mut lines = vec!["Posthaste is ready.".to_owned(), String::new()];
     let rest = banner.rest.map(|rest| base_url(rest, banner.encrypted));
     if let Some(rest) = &rest {
+        lines.push(format!("  Console    {rest}/"));
         lines.push(format!("  REST API   {rest}/v1"));
     }
     if let Some(grpc) = banner.grpc {
@@ -130,6 +131,7 @@ mod tests {
     fn the_first_start() {
         let expected = r#"Posthaste is ready.
 
+  Console    http://127.0.0.1:8080/
   REST API   http://127.0.0.1:8080/v1
   gRPC API   127.0.0.1:50051, and where REST is
   Database   its own PostgreSQL, in /var/lib/posthaste

@@ -414,6 +414,7 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
     gateway::Config {
         health_only: effective.get(&settings::ROLE) == Role::Dispatcher,
         listen: effective.get(&settings::GATEWAY_LISTEN),
+        console_dir: effective.get(&settings::CONSOLE_DIR),
         payload_max: effective.get(&settings::GATEWAY_PAYLOAD_MAX),
         batch_max_items: usize::try_from(items).unwrap_or(usize::MAX),
         batch_max_bytes: effective.get(&settings::GATEWAY_BATCH_MAX_BYTES),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use proto::{Actor, ActorKind};
 use queue::{
     keys::{KeyEntry, Rate},
@@ -16,6 +17,8 @@ use crate::auth::jwt::Token;
 pub(crate) enum Caller {
     /// Who has this API key.
     Key(Arc<KeyEntry>),
+    /// Who has signed in with this key, and until when that lasts.
+    Session(Arc<KeyEntry>, DateTime<Utc>),
     /// Who has this token.
     Token(Arc<Token>),
 }
@@ -24,7 +27,7 @@ impl Caller {
     /// What they may do.
     pub(crate) fn scopes(&self) -> Scopes {
         match self {
-            Self::Key(key) => key.rights.scopes,
+            Self::Key(key) | Self::Session(key, _) => key.rights.scopes,
             Self::Token(token) => token.rights.scopes,
         }
     }
@@ -32,7 +35,7 @@ impl Caller {
     /// Who they are, for the audit.
     pub(crate) fn actor(&self) -> Actor {
         match self {
-            Self::Key(key) => Actor {
+            Self::Key(key) | Self::Session(key, _) => Actor {
                 kind: ActorKind::Key,
                 id: key.id.to_string(),
                 name: key.name.clone(),
@@ -48,7 +51,7 @@ impl Caller {
     /// How fast they may enqueue, if that is limited: the key that counts, and its rate.
     pub(crate) fn rate(&self) -> Option<(Uuid, Rate)> {
         match self {
-            Self::Key(key) => key.rate.map(|rate| (key.id, rate)),
+            Self::Key(key) | Self::Session(key, _) => key.rate.map(|rate| (key.id, rate)),
             Self::Token(_) => None,
         }
     }
@@ -56,7 +59,7 @@ impl Caller {
     /// Which queues they see and touch, with everything that belongs to these.
     pub(crate) fn reach(&self) -> &Reach {
         match self {
-            Self::Key(key) => &key.rights.reach,
+            Self::Key(key) | Self::Session(key, _) => &key.rights.reach,
             Self::Token(token) => &token.rights.reach,
         }
     }

@@ -1,5 +1,6 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     time::Duration,
 };
 
@@ -8,6 +9,8 @@ use std::{
 pub struct Config {
     /// Where it listens: what the root binds and hands to [`crate::serve`]. Only this machine by default.
     pub listen: SocketAddr,
+    /// A folder with a console that was built apart, to serve in place of the embedded one: for who works on it.
+    pub console_dir: Option<PathBuf>,
     /// Whether only `/healthz` and `/readyz` are served: this node takes no tasks.
     pub health_only: bool,
     /// Bytes of one payload. Standard Webhooks advises 20 kB; 1 MiB leaves room and bounds memory a request.
@@ -61,6 +64,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            console_dir: None,
             health_only: false,
             payload_max: 1 << 20,
             batch_max_items: 10_000,

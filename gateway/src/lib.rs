@@ -5,6 +5,7 @@
 //! - `serve`: connections, their deadlines, and their orderly end; `tls`: how they are encrypted.
 //! - `rest`, `grpc`: the routes and services as one list each, and the handlers, which translate.
 //! - `auth` finds the `caller`: who asks. `acting`: what they do, verb by verb, whatever the transport, and whether they may; `queue` does it.
+//! - `console`: the files of the web console, for browsers.
 //! - `openapi`: what the handlers say of themselves, completed to the document that is served.
 //! - `problem`: what one is told when a request is not fulfilled.
 //! - `body`, `json`, `query`, `path`, `page`: the forms in which requests come and answers go.
@@ -18,6 +19,7 @@ mod body;
 mod bucket;
 mod caller;
 mod config;
+mod console;
 #[doc(hidden)]
 pub mod fuzz;
 mod grpc;

@@ -22,6 +22,7 @@ mod page;
 mod problem;
 mod queues;
 mod replays;
+mod session;
 mod settings;
 mod signing;
 mod tasks;
@@ -42,6 +43,7 @@ pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};
 pub use replays::{NewReplay, Replay, ReplayFilter, ReplayPreview, ReplaySource, ReplayStatus};
+pub use session::{NewSession, Session};
 pub use settings::{DeliverySettings, RetryPolicy};
 pub use signing::{
     Finding, Jwk, Jwks, NewSecret, RevealedSecret, Secret, SignedRequest, SigningScheme, Verification,
@@ -50,7 +52,7 @@ pub use tasks::{
     BatchItem, BatchResult, Cancelled, Delivery, DeliveryState, Enqueued, NewTask, NewTaskWith, Payload,
     Task, TaskState,
 };
-pub use traffic::{LATENCY_BOUNDS_MS, Traffic, TrafficPoint};
+pub use traffic::{EndpointTraffic, LATENCY_BOUNDS_MS, Traffic, TrafficOverview, TrafficPoint, TrafficStep};
 pub use verdict::{
     HeaderMatch, HoldLane, LaneEffect, RetryAfter, SimulatedVerdict, Statuses, VerdictAction, VerdictCase,
     VerdictMatch, VerdictPreset, VerdictRule, VerdictSettings,

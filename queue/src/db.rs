@@ -198,6 +198,11 @@ impl Queue {
         self.inner.vault.page_key()
     }
 
+    /// The key that signs the sessions of browsers, the same on every node; see [`Vault::session_key`].
+    pub fn session_key(&self) -> &[u8; 32] {
+        self.inner.vault.session_key()
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<()> {
         sqlx::query!("-- ping\nSELECT 1 AS one")

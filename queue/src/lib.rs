@@ -42,6 +42,7 @@ pub mod limits;
 pub mod listen;
 pub mod load;
 pub mod outcome;
+mod overview;
 pub mod ownership;
 pub mod partition;
 mod pool;

@@ -23,6 +23,7 @@ pub struct Vault {
     current: Key,
     older: Vec<Key>,
     page_key: [u8; 32],
+    session_key: [u8; 32],
 }
 
 #[derive(Clone)]
@@ -67,6 +68,7 @@ impl Vault {
             current: Key::new(key),
             older: vec![],
             page_key: derive(key, b"posthaste page tokens\0"),
+            session_key: derive(key, b"posthaste sessions\0"),
         }
     }
 
@@ -97,6 +99,11 @@ impl Vault {
     /// A key of its own purpose, the same on every node: it authenticates page tokens.
     pub fn page_key(&self) -> &[u8; 32] {
         &self.page_key
+    }
+
+    /// Another such key: it signs the sessions of browsers.
+    pub fn session_key(&self) -> &[u8; 32] {
+        &self.session_key
     }
 
     /// Seals `secret` for the row with this id.

@@ -165,6 +165,8 @@ settings! {
     TLS_CERTIFICATE: Maybe<Place> = "tls.certificate", Fixed(""), Maybe(Place);
     /// The certificate's private key: a PEM file that is not encrypted. It is read again when it changes.
     TLS_KEY: Maybe<Place> = "tls.key", Fixed(""), Maybe(Place);
+    /// A folder with a console that was built apart (`cargo xtask console`), served in place of the embedded one. For who works on it.
+    CONSOLE_DIR: Maybe<Place> = "console.dir", Fixed(""), Maybe(Place);
     /// The largest payload of a task. Standard Webhooks advises 20 kB; this leaves room and bounds memory a request.
     GATEWAY_PAYLOAD_MAX: Size = "gateway.payload_max", Fixed("1MiB"), Size(KIB, 64 * MIB);
     /// Tasks in one batch request at most; bounds the answer, which has a result a task.

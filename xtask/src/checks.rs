@@ -3,6 +3,7 @@
 use anyhow::{Result, ensure};
 
 use crate::checkout::{Checkout, output, run};
+use crate::console;
 use crate::examples::{self, RUST_RECEIVER};
 use crate::postgres::{Cluster, Server};
 use crate::tools;
@@ -41,7 +42,8 @@ pub(crate) fn clippy(checkout: &Checkout) -> Result<()> {
         "--target-dir",
     ]);
     receiver.arg(examples::rust_target(checkout));
-    run(receiver.args(["--", "-D", "warnings"]))
+    run(receiver.args(["--", "-D", "warnings"]))?;
+    console::clippy(checkout)
 }
 
 /// `cargo deny` on everything but the advisories: their database is no package registry (see deny.toml). And the two
@@ -91,10 +93,16 @@ fn client_features(tree: &str) -> Vec<String> {
     found
 }
 
-/// `cargo test`, with a cluster for the tests that need a database.
+/// `cargo test`, with a cluster for the tests that need a database. The console's packer has no tests, and much to compile.
 pub(crate) fn test(checkout: &Checkout) -> Result<()> {
     let cluster = Cluster::start(&Server::find()?)?;
-    let mut command = checkout.cargo(["test", "--workspace", "--locked", "--no-fail-fast"]);
+    let mut command = checkout.cargo([
+        "test",
+        "--workspace",
+        "--exclude=console-pack",
+        "--locked",
+        "--no-fail-fast",
+    ]);
     let result = run(command.env(TEST_DATABASE_VARIABLE, cluster.url("postgres")));
     if result.is_err() {
         println!("the server's last words:\n{}", cluster.log_tail(30));

@@ -6,6 +6,7 @@
 
 mod checkout;
 mod checks;
+mod console;
 mod contract;
 mod examples;
 mod node;
@@ -26,6 +27,7 @@ use step::{STEPS, choose};
 const USAGE: &str = "\
 cargo xtask test [--only NAME[,NAME]]   install or name what is missing, then run every check
 cargo xtask list                        the checks, in their order
+cargo xtask console                     build the console as releases have it, and print what it weighs
 cargo xtask proto                       write proto/src/grpc anew from proto/posthaste
 cargo xtask openapi                     write gateway/openapi.json anew from the handlers
 cargo xtask sqlx                        write queue/.sqlx anew from the migrations and the queries
@@ -54,6 +56,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         ["proto"] => contract::write(&checkout).map(|()| ExitCode::SUCCESS),
+        ["console"] => console::build_and_say(&checkout).map(|()| ExitCode::SUCCESS),
         ["openapi"] => openapi::write(&checkout).map(|()| ExitCode::SUCCESS),
         ["sqlx"] => offline_queries::prepare(&checkout).map(|()| ExitCode::SUCCESS),
         ["postgres"] => serve_postgres().map(|()| ExitCode::SUCCESS),

@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::checkout::Checkout;
 use crate::tools::{self, Tool};
-use crate::{checks, contract, examples, offline_queries, openapi};
+use crate::{checks, console, contract, examples, offline_queries, openapi};
 
 /// One named check.
 pub(crate) struct Step {
@@ -64,6 +64,12 @@ pub(crate) const STEPS: &[Step] = &[
         purpose: "unit and integration tests, on a PostgreSQL of their own",
         needs: &[Tool::Postgres],
         run: checks::test,
+    },
+    Step {
+        name: "console",
+        purpose: "a browser walks through the console on the real server, and everybody can use every page",
+        needs: &[Tool::Postgres, Tool::Node, Tool::Chromium],
+        run: console::check,
     },
     Step {
         name: "openapi",

@@ -31,6 +31,8 @@ pub(crate) enum Tool {
     Node,
     /// curl.
     Curl,
+    /// Chromium, and the program that drives it.
+    Chromium,
 }
 
 impl fmt::Display for Tool {
@@ -42,6 +44,7 @@ impl fmt::Display for Tool {
             Self::Python => write!(out, "Python 3 with venv"),
             Self::Node => write!(out, "Node.js {OLDEST_NODE} or newer with npm"),
             Self::Curl => write!(out, "curl"),
+            Self::Chromium => write!(out, "Chromium with chromedriver"),
         }
     }
 }
@@ -84,6 +87,10 @@ impl Tool {
                 let version = output(checkout.command("curl").arg("--version"))?;
                 Ok(version.lines().next().unwrap_or_default().to_owned())
             }
+            Self::Chromium => {
+                output(checkout.command("chromedriver").arg("--version"))?;
+                output(checkout.command("chromium").arg("--version"))
+            }
         }
     }
 
@@ -94,6 +101,7 @@ impl Tool {
             Self::Python => &["python3", "python3-venv"],
             Self::Node => &["nodejs", "npm"],
             Self::Curl => &["curl"],
+            Self::Chromium => &["chromium", "chromium-driver"],
             Self::RustComponents | Self::CargoDeny => &[],
         }
     }
@@ -107,7 +115,7 @@ impl Tool {
                     .args(["component", "add", "rustfmt", "clippy"]))
             }
             Self::CargoDeny => install_cargo_deny(checkout),
-            Self::Postgres | Self::Python | Self::Node | Self::Curl => Ok(()),
+            Self::Postgres | Self::Python | Self::Node | Self::Curl | Self::Chromium => Ok(()),
         }
     }
 }

@@ -45,6 +45,7 @@ impl Acting {
         let events = self.queue().subscribe(filter, self.reach().clone(), after)?;
         let end = match &self.caller {
             Caller::Key(key) => key.expires_at,
+            Caller::Session(_, until) => Some(*until),
             Caller::Token(token) => Some(token.until),
         };
         Ok(Watch {
@@ -80,6 +81,12 @@ impl Acting {
         match &self.caller {
             Caller::Key(key) => match self.queue().find_valid_key(key.id, now) {
                 Some(current) if current.rights == key.rights => Ok(current.expires_at),
+                _ => Err(Ended::NotAllowed),
+            },
+            Caller::Session(key, until) => match self.queue().find_valid_key(key.id, now) {
+                Some(current) if current.rights == key.rights && now < *until => {
+                    Ok(Some(current.expires_at.map_or(*until, |end| end.min(*until))))
+                }
                 _ => Err(Ended::NotAllowed),
             },
             Caller::Token(token) if token.until > now => Ok(Some(token.until)),

@@ -16,6 +16,7 @@ mod lanes;
 mod queues;
 mod replays;
 mod secrets;
+mod session;
 mod tasks;
 mod test_send;
 mod traffic;

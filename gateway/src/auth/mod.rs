@@ -1,22 +1,24 @@
-//! Who asks: `Authorization: Bearer ` and an API key (`ph_…`), or the token of an issuer that is trusted.
+//! Who asks: `Authorization: Bearer ` and an API key (`ph_…`), or the token of an issuer that is trusted; over REST also a browser's session.
 
 mod guesses;
 pub mod jwt;
 mod looks;
+pub(crate) mod session;
 
 use std::{
     net::{IpAddr, Ipv6Addr},
+    sync::Arc,
     time::Instant,
 };
 
 use axum::{
     extract::{Request, State},
-    http::{Extensions, HeaderMap, header},
+    http::{Extensions, HeaderMap, Method, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use queue::keys::{self, KeyLook};
+use queue::keys::{self, KeyEntry, KeyLook};
 
 pub(crate) use self::{guesses::Guesses, looks::KeyLooks};
 use crate::{
@@ -46,8 +48,11 @@ pub(crate) async fn require_caller(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let peer = Peer::of(request.extensions());
-    match authenticate(&gateway, request.headers(), peer).await {
+    // Who signs in brings the key in the body, where its handler looks for it.
+    if request.method() == Method::POST && request.uri().path() == session::PATH {
+        return next.run(request).await;
+    }
+    match find_caller(&gateway, &mut request).await {
         Ok(caller) => {
             // After the question who asks: strangers take nobody's place.
             let _place = match gateway.place() {
@@ -61,6 +66,20 @@ pub(crate) async fn require_caller(
     }
 }
 
+/// Who asks over REST: by a key or token, or else by a session, which is left in the request's extensions.
+pub(crate) async fn find_caller(gateway: &Gateway, request: &mut Request) -> Result<Caller, Refusal> {
+    if !request.headers().contains_key(header::AUTHORIZATION)
+        && let Some(found) = session::find(gateway, request.method(), request.headers(), time::now())
+    {
+        let session = found?;
+        let caller = Caller::Session(session.key.clone(), session.until);
+        request.extensions_mut().insert(session);
+        return Ok(caller);
+    }
+    let peer = Peer::of(request.extensions());
+    authenticate(gateway, request.headers(), peer).await
+}
+
 /// Who asks, by the headers of a request, be it REST or gRPC.
 pub(crate) async fn authenticate(
     gateway: &Gateway,
@@ -70,7 +89,7 @@ pub(crate) async fn authenticate(
     let given = bearer(headers)?;
     let now = time::now();
     if given.starts_with(keys::PREFIX) {
-        by_key(gateway, given, peer, now).await
+        by_key(gateway, given, peer, now).await.map(Caller::Key)
     } else {
         by_token(gateway, given, peer, now)
     }
@@ -100,11 +119,17 @@ fn slow_down(gateway: &Gateway, peer: Peer) -> Result<(), Refusal> {
     })
 }
 
-async fn by_key(gateway: &Gateway, key: &str, peer: Peer, now: DateTime<Utc>) -> Result<Caller, Refusal> {
+/// The key of this text, if it is valid.
+pub(crate) async fn by_key(
+    gateway: &Gateway,
+    key: &str,
+    peer: Peer,
+    now: DateTime<Utc>,
+) -> Result<Arc<KeyEntry>, Refusal> {
     // Known keys are in memory: a hash and a look-up.
     let mut look = gateway.queue().authenticate(key, now);
     if let KeyLook::Valid(key) = look {
-        return Ok(Caller::Key(key));
+        return Ok(key);
     }
     // From here on it is an error or a guess, or a key that another node just made.
     slow_down(gateway, peer)?;
@@ -112,7 +137,7 @@ async fn by_key(gateway: &Gateway, key: &str, peer: Peer, now: DateTime<Utc>) ->
         look = gateway.queue().authenticate_anew(key, now).await?;
     }
     match look {
-        KeyLook::Valid(key) => Ok(Caller::Key(key)),
+        KeyLook::Valid(key) => Ok(key),
         KeyLook::Expired(at) => Err(Refusal::new(
             Kind::Unauthorized,
             format!("This API key expired at {}.", at.format("%FT%TZ")),

@@ -16,7 +16,7 @@ use self::docs::Docs;
 use crate::{
     auth,
     config::Config,
-    openapi,
+    console, openapi,
     problem::{Kind, Refusal},
     query::Query,
     state::Gateway,
@@ -35,7 +35,9 @@ mod keys;
 mod queues;
 mod replays;
 mod secrets;
+mod session;
 mod tasks;
+mod traffic;
 mod verdicts;
 mod well_known;
 
@@ -48,13 +50,13 @@ pub fn router(gateway: Gateway) -> Router {
         document,
     } = routes(gateway.config());
     behind_key
-        .fallback(nowhere)
         .method_not_allowed_fallback(not_like_this)
         .layer(from_fn_with_state(gateway.clone(), auth::require_caller))
         .merge(
             open.merge(docs.layer(Extension(Docs::of(&document))))
                 .method_not_allowed_fallback(not_like_this),
         )
+        .fallback(elsewhere)
         .with_state(gateway)
 }
 
@@ -88,6 +90,7 @@ fn routes(config: &Config) -> Routes {
         .merge(dead_letters::routes())
         .merge(replays::routes())
         .merge(keys::routes())
+        .merge(session::routes())
         .layer(kept(quick, false));
     let lists = OpenApiRouter::new()
         .merge(queues::lists())
@@ -99,6 +102,7 @@ fn routes(config: &Config) -> Routes {
         .merge(replays::lists())
         .merge(keys::lists())
         .merge(audit::lists())
+        .merge(traffic::lists())
         .layer(kept(quick, true));
     // Actions on many things end by themselves, later than a request may.
     let actions = OpenApiRouter::new()
@@ -163,6 +167,18 @@ async fn keep(State(rule): State<Rule>, request: Request, next: Next) -> Respons
                 format!("It took longer than {seconds} s. Whether the request took effect is not known.");
             Refusal::new(Kind::Unavailable, detail).into_response()
         }
+    }
+}
+
+/// Where no route leads: the console for browsers, unless this node only tells of its health; a 404 for others, if they have a key.
+async fn elsewhere(State(gateway): State<Gateway>, mut request: Request) -> Response {
+    if !gateway.config().health_only && console::is_meant(&request) {
+        let (asked, _) = request.into_parts();
+        return console::serve(&gateway, &asked).await;
+    }
+    match auth::find_caller(&gateway, &mut request).await {
+        Ok(_) => nowhere(request).await.into_response(),
+        Err(refusal) => refusal.into_response(),
     }
 }
 

@@ -160,7 +160,7 @@ impl Things {
                 ("path" | "header", _)
                 | (
                     "query",
-                    "limit" | "page" | "since" | "until" | "state" | "status" | "failure" | "after",
+                    "limit" | "page" | "since" | "until" | "step" | "state" | "status" | "failure" | "after",
                 ) => continue,
                 ("query", "queue") => &self.queue,
                 ("query", "endpoint") => &self.endpoint,

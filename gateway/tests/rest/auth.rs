@@ -117,7 +117,6 @@ async fn health_is_for_everyone() {
 async fn what_is_not_there_is_told_to_who_has_a_key() {
     let app = App::new().await;
     for path in [
-        "/",
         "/v1",
         "/v1/queue",
         "/v1/queues/",

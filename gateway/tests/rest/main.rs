@@ -14,5 +14,6 @@ mod idempotency;
 mod kit;
 mod pages;
 mod queues;
+mod session;
 mod signing;
 mod tasks;

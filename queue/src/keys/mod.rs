@@ -100,6 +100,13 @@ impl Queue {
             .is_none_or(|end| end > now)
             .then(|| entry.clone())
     }
+
+    /// The same for who asks in the name of a key, by a session: the key counts as used at `now`.
+    pub fn use_key(&self, id: Uuid, now: DateTime<Utc>) -> Option<Arc<KeyEntry>> {
+        let entry = self.find_valid_key(id, now)?;
+        entry.uses.note(now);
+        Some(entry)
+    }
 }
 
 /// There is no key of this id.

@@ -1,4 +1,4 @@
-//! Signatures of tokens, verified by ring: what `jsonwebtoken` is told to use.
+//! Signatures of tokens, made and verified by ring: what `jsonwebtoken` is told to use.
 //!
 //! It comes without cryptography here. Its own choices are aws-lc, a C library to build, and a pure-Rust RSA that does not run in
 //! constant time; ring is part of every build already, for TLS.
@@ -6,27 +6,56 @@
 use std::sync::Once;
 
 use jsonwebtoken::{
-    Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind,
-    crypto::{CryptoProvider, JwtVerifier, KeyUtils},
+    Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind, EncodingKey,
+    crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
     errors::{ErrorKind, Result},
-    signature::{self, Verifier},
+    signature::{self, Signer, Verifier},
 };
 use ring::{hmac, signature as public};
 
 static PROVIDER: CryptoProvider = CryptoProvider {
-    signer_factory: |_, _| Err(ErrorKind::UnsupportedAlgorithm.into()),
+    signer_factory: signer,
     verifier_factory: verifier,
     // Keys are only ever read, never derived or written.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
 /// Makes `jsonwebtoken` use this, once in the process.
-pub(super) fn install() {
+pub(in crate::auth) fn install() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // Nobody else here installs one; if somebody does, theirs verifies as well.
         let _ = PROVIDER.install_default();
     });
+}
+
+/// Signs what is our own: sessions, with a secret.
+struct Signing(hmac::Key);
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature is `CryptoProvider`'s"
+)]
+fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {
+    if *algorithm != Algorithm::HS256 || key.family() != AlgorithmFamily::Hmac {
+        return Err(ErrorKind::UnsupportedAlgorithm.into());
+    }
+    Ok(Box::new(Signing(hmac::Key::new(
+        hmac::HMAC_SHA256,
+        key.as_bytes(),
+    ))))
+}
+
+impl Signer<Vec<u8>> for Signing {
+    fn try_sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, signature::Error> {
+        Ok(hmac::sign(&self.0, message).as_ref().to_vec())
+    }
+}
+
+impl JwtSigner for Signing {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
 }
 
 struct Verifying {

@@ -16,6 +16,7 @@ use parking_lot::Mutex;
 use queue::rights::Rights;
 use sha2::{Digest, Sha256};
 
+pub(super) use self::crypto::install;
 use self::{claims::Claims, keys::Keys};
 
 /// The largest token that is looked at: what proxies let a header have.
@@ -214,7 +215,7 @@ pub(crate) struct Trust {
 
 impl Trust {
     pub(crate) fn new(issuers: Vec<Issuer>) -> Self {
-        crypto::install();
+        install();
         Self {
             issuers,
             accepted: Mutex::default(),
@@ -281,7 +282,7 @@ impl Trust {
 }
 
 /// What `jsonwebtoken` judges: the signature, by this algorithm alone. The claims are judged here, by a clock that is handed in.
-fn signature_only(algorithm: Algorithm) -> Validation {
+pub(super) fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm.theirs());
     validation.required_spec_claims.clear();
     validation.validate_exp = false;

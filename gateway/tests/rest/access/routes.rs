@@ -36,7 +36,7 @@ const fn with(method: &'static str, path: &'static str, body: Option<&'static st
 pub(crate) const SOME_ID: &str = "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1";
 
 /// In the order of the API; what deletes comes last of its kind.
-pub(crate) const ROUTES: [Route; 47] = [
+pub(crate) const ROUTES: [Route; 48] = [
     post("/v1/queues", r#"{"name":"{queue}"}"#, Manage),
     get("/v1/queues", Read),
     get("/v1/queues/{queue}", Read),
@@ -50,6 +50,7 @@ pub(crate) const ROUTES: [Route; 47] = [
     act("/v1/queues/{queue}/resume", Manage),
     act("/v1/queues/{queue}/purge", Manage),
     get("/v1/queues/{queue}/traffic", Read),
+    get("/v1/traffic", Read),
     post(
         "/v1/queues/{queue}/endpoints",
         r#"{"url":"https://example.com/more"}"#,

@@ -1,0 +1,9 @@
+//! The console in a real browser, on the real server. `cargo xtask test --only console` builds the console, finds what is needed, and runs
+//! these; they are left out elsewhere.
+
+mod browser;
+mod driver;
+#[path = "../node/harness/mod.rs"]
+#[expect(dead_code, unused_imports, reason = "made for more than is needed here")]
+mod harness;
+mod walk;
