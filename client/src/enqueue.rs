@@ -34,6 +34,8 @@ pub struct RawTask {
     pub expires_at: Option<DateTime<Utc>>,
     /// A name of the caller's for this task. ASCII only.
     pub idempotency_key: Option<String>,
+    /// What it is in order with. ASCII only.
+    pub ordering_key: Option<String>,
     /// When to try again, in place of the endpoint's and queue's policy.
     pub retry: Option<RetryPolicy>,
 }
@@ -71,6 +73,7 @@ impl Client {
             ("posthaste-delay", task.delay.map(|delay| delay.to_string())),
             ("posthaste-due-at", task.due_at.map(time)),
             ("posthaste-expires-at", task.expires_at.map(time)),
+            ("posthaste-ordering-key", task.ordering_key),
             ("posthaste-retry", retry),
             ("idempotency-key", task.idempotency_key.as_deref().map(quoted)),
         ] {

@@ -126,5 +126,6 @@ pub(crate) fn without_payload(due: &Due, kind: String) -> Delivery {
         priority: due.priority,
         attempts: due.attempts,
         purpose: due.purpose,
+        ordering_key: due.ordering_key.as_deref().map(Arc::from),
     }
 }

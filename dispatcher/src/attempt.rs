@@ -9,6 +9,7 @@ use queue::{
     endpoint::Endpoint,
     finish::{Finished, Request},
     id::AttemptId,
+    ordering,
     settings::resolve_retry,
     signature::{self, Signer},
     verdict::{self, Case, Judgement, LaneOrder, Verdict},
@@ -160,6 +161,7 @@ pub(crate) async fn attempt(
         reason,
         lane,
     } = judged;
+    let makes_way = matches!(verdict, Verdict::Retry { .. }) && ordering::makes_way(settings.ordering);
     let url = target.endpoint.url.as_str().to_owned();
     let request = Some(Request { url, outcome, timing });
     Turn {
@@ -168,6 +170,7 @@ pub(crate) async fn attempt(
             id,
             verdict,
             reason,
+            makes_way,
             request,
             ended_at,
         },
@@ -183,6 +186,7 @@ pub(crate) fn given_up(delivery: Delivery, id: AttemptId, reason: &str, now: Dat
         id,
         verdict: Verdict::Dead,
         reason,
+        makes_way: false,
         request: None,
         ended_at: now,
     };

@@ -12,7 +12,7 @@ use std::{
 use arc_swap::ArcSwapOption;
 use chrono::{DateTime, SecondsFormat, Utc};
 use parking_lot::{Mutex, RwLock};
-use proto::EndpointStatus;
+use proto::{EndpointStatus, OrderingMode};
 use queue::{
     Delivery, Error, Queue, Result,
     disable::DisabledBy,
@@ -20,6 +20,7 @@ use queue::{
     events::LaneEvent,
     finish::Finished,
     id::{DeliveryId, EndpointId},
+    ordering::Found,
     verdict::{LaneOrder, Verdict},
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
@@ -36,6 +37,7 @@ use crate::{
     permits::Permits,
     push,
     results::Results,
+    sequences::Sequences,
     shards::Shards,
     views::Told,
     wakes::Wakes,
@@ -68,11 +70,21 @@ impl Stands for Arc<Entry> {
     }
 }
 
+impl Entry {
+    /// Whether what is enqueued for the endpoint is in order.
+    fn has_order(&self) -> bool {
+        let target = self.target.load();
+        let ordering = target.as_ref().map(|target| target.endpoint.settings.ordering);
+        ordering.is_some_and(|ordering| ordering.mode != OrderingMode::Unordered)
+    }
+}
+
 /// All lanes, and what they share.
 pub(crate) struct Lanes {
     pub(crate) queue: Queue,
     pub(crate) shards: Arc<Shards>,
     pub(crate) wakes: Wakes,
+    pub(crate) sequences: Sequences,
     pub(crate) config: Config,
     entries: RwLock<HashMap<EndpointId, Arc<Entry>>>,
     client: push::Client,
@@ -111,6 +123,7 @@ impl Lanes {
             queue,
             shards,
             wakes: Wakes::default(),
+            sequences: Sequences::default(),
             entries: RwLock::default(),
             client,
             results,
@@ -197,6 +210,11 @@ impl Lanes {
         let (now, limits) = (clock(), self.limits());
         let mut touched: Vec<Arc<Entry>> = Vec::new();
         for delivery in deliveries {
+            if let Some(key) = &delivery.ordering_key {
+                // It is held, whether or not anything is before it.
+                self.sequences.want(delivery.endpoint_id, key);
+                continue;
+            }
             let last = touched
                 .last()
                 .filter(|entry| entry.id == delivery.endpoint_id)
@@ -219,10 +237,29 @@ impl Lanes {
     /// Deliveries that are no more.
     pub(crate) fn withdraw(&self, deliveries: &[(EndpointId, DeliveryId)]) {
         for (endpoint, delivery) in deliveries {
-            let entry = self.entries.read().get(endpoint).cloned();
-            if let Some(bytes) = entry.and_then(|entry| entry.lane.lock().withdraw(*delivery)) {
+            let Some(entry) = self.entries.read().get(endpoint).cloned() else {
+                continue;
+            };
+            let bytes = entry.lane.lock().withdraw(*delivery);
+            if let Some(bytes) = bytes {
                 self.bytes.fetch_sub(bytes, Ordering::Relaxed);
             }
+            if entry.has_order() {
+                self.sequences.want_all(*endpoint);
+            }
+        }
+    }
+
+    /// Whether this node pushes for an endpoint.
+    pub(crate) fn owns(&self, endpoint: EndpointId) -> bool {
+        self.may_push(shard_of(endpoint))
+    }
+
+    /// Lets the lane of an endpoint know that there is something to read.
+    pub(crate) fn look_at(self: &Arc<Self>, endpoint: EndpointId) {
+        if let Some(entry) = self.entry(endpoint) {
+            entry.lane.lock().look();
+            self.move_on(&entry);
         }
     }
 
@@ -298,8 +335,16 @@ impl Lanes {
         }
         let found = self.queue.discover(&shards).await?;
         let now = clock();
-        for (endpoint, due) in found {
-            if let Some(entry) = self.entry(endpoint) {
+        for Found {
+            endpoint_id,
+            due_at,
+            held,
+        } in found
+        {
+            if held {
+                self.sequences.want_all(endpoint_id);
+            }
+            if let (Some(due), Some(entry)) = (due_at, self.entry(endpoint_id)) {
                 entry.lane.lock().learn(due, now);
                 self.move_on(&entry);
             }
@@ -548,6 +593,9 @@ impl Lanes {
                 None
             };
             let id = one.delivery.endpoint_id;
+            if let Some(key) = one.frees() {
+                self.sequences.want(id, key);
+            }
             if let Some(entry) = touched
                 .get(&id)
                 .cloned()

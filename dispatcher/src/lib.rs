@@ -24,6 +24,7 @@ mod line;
 mod pager;
 mod permits;
 mod results;
+mod sequences;
 mod shards;
 mod views;
 mod wakes;
@@ -100,6 +101,7 @@ impl Dispatcher {
         background.spawn(wakes::run(lanes.clone(), stop.clone()));
         background.spawn(ages::run(lanes.clone(), stop.clone()));
         background.spawn(views::run(lanes.clone(), stop.clone()));
+        background.spawn(sequences::run(lanes.clone(), stop.clone()));
         background.spawn(lanes::follow_catalog(lanes.clone(), stop.clone()));
         background.spawn(hear(lanes.clone(), heard, config.look_interval, stop.clone()));
         let following = queue.clone();

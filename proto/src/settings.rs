@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{BreakerPolicy, RateLimit, Span, VerdictSettings, object::optional_object};
+use crate::{BreakerPolicy, OrderingPolicy, RateLimit, Span, VerdictSettings, object::optional_object};
 
 /// How deliveries are made. Each field may be left out: an endpoint's come before its queue's, the queue's before the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -59,6 +59,13 @@ pub struct DeliverySettings {
         deserialize_with = "optional_object"
     )]
     pub verdict: Option<VerdictSettings>,
+    /// In what order deliveries go.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
+    pub ordering: Option<OrderingPolicy>,
 }
 
 /// When a failed delivery is tried again: an exponential backoff, or an explicit schedule.

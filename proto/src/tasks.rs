@@ -55,6 +55,11 @@ pub struct NewTaskWith<P> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
     pub idempotency_key: Option<String>,
+    /// What it is in order with, at endpoints whose `ordering` is by key: tasks with the same one go one at a time, in the order in which
+    /// they were enqueued. 1 to 255 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255))]
+    pub ordering_key: Option<String>,
     /// When to try again, in place of the endpoint's and queue's policy.
     #[serde(
         default,

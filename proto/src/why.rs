@@ -57,6 +57,8 @@ pub enum DeliveryWait {
     Slot,
     /// As many requests of the node are in flight as may be.
     Permit,
+    /// An earlier one of its ordering key.
+    Order,
     /// Its turn, which comes as those before it go; or it is under way.
     Turn,
 }

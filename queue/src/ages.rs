@@ -26,7 +26,7 @@ impl Queue {
         let (endpoints, before): (Vec<EndpointId>, Vec<DateTime<Utc>>) = lanes.iter().copied().unzip();
         let rows = sqlx::query!(
             r#"-- due before
-            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id
+            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id, d.ordering_key
             FROM unnest($1::uuid[], $2::timestamptz[]) AS lane (endpoint_id, before) CROSS JOIN generate_series(0, 9) AS p (priority)
             CROSS JOIN LATERAL (
                 SELECT * FROM deliveries
@@ -55,6 +55,7 @@ impl Queue {
                 attempts: u32::try_from(row.attempts).unwrap_or(0),
                 purpose: Purpose::of(row.purpose, row.replay_id)
                     .ok_or_else(|| Error::corrupt("deliveries", "purpose", row.id, row.purpose))?,
+                ordering_key: row.ordering_key,
             });
         }
         let mut kinds = self.kinds(&found).await?;

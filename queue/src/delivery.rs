@@ -31,6 +31,8 @@ pub struct Delivery {
     pub attempts: u32,
     /// Why it exists.
     pub purpose: Purpose,
+    /// What it is in order with, of its endpoint; those of one key go one at a time.
+    pub ordering_key: Option<Arc<str>>,
 }
 
 impl Delivery {

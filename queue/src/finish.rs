@@ -28,6 +28,8 @@ pub struct Finished {
     pub verdict: Verdict,
     /// Why; empty where the status says it all, see [`crate::verdict::Judgement::reason`].
     pub reason: String,
+    /// Whether it makes way for those that wait behind it, although it is tried again.
+    pub makes_way: bool,
     /// The request, if one was made.
     pub request: Option<Request>,
     /// When it ended.
@@ -46,6 +48,12 @@ pub struct Request {
 }
 
 impl Finished {
+    /// The key whose next delivery may go now, if it is in order with others.
+    pub fn frees(&self) -> Option<&str> {
+        let key = self.delivery.ordering_key.as_deref()?;
+        (self.makes_way || !matches!(self.verdict, Verdict::Retry { .. })).then_some(key)
+    }
+
     /// Attempts made, this one included.
     pub fn made(&self) -> u32 {
         self.delivery.attempts + u32::from(self.request.is_some())
@@ -237,8 +245,10 @@ impl Queue {
                 GROUP BY queue_id ORDER BY queue_id
                 ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
-            UPDATE deliveries d SET attempts = g.made, due_at = g.at, first_due_at = coalesce(d.first_due_at, d.due_at), reason = g.reason
-            FROM unnest($11::uuid[], $12::smallint[], $13::smallint[], $14::timestamptz[], $15::text[]) AS g (id, before, made, at, reason)
+            UPDATE deliveries d SET attempts = g.made, due_at = g.at, first_due_at = coalesce(d.first_due_at, d.due_at), reason = g.reason,
+                ordering_key = CASE WHEN g.makes_way THEN NULL ELSE d.ordering_key END
+            FROM unnest($11::uuid[], $12::smallint[], $13::smallint[], $14::timestamptz[], $15::text[], $17::boolean[])
+                AS g (id, before, made, at, reason, makes_way)
             WHERE d.id = g.id AND d.attempts = g.before",
             &log as &[NewAttempt<'_>],
             &gone,
@@ -256,6 +266,7 @@ impl Queue {
             &again_at,
             &again.iter().map(|one| one.reason.clone()).collect::<Vec<_>>(),
             self.inner.depths.other().0,
+            &again.iter().map(|one| one.makes_way).collect::<Vec<_>>(),
         )
         .execute(&self.inner.hot)
         .await;

@@ -41,6 +41,7 @@ pub mod lane_states;
 pub mod limits;
 pub mod listen;
 pub mod load;
+pub mod ordering;
 pub mod outcome;
 mod overview;
 pub mod ownership;

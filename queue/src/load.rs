@@ -11,6 +11,7 @@ use crate::{
     delivery::{Delivery, Purpose},
     error::{Error, Result},
     id::{DeliveryId, EndpointId, QueueId, TaskId},
+    ordering::Found,
     task::{Content, DEFAULT_PRIORITY},
 };
 
@@ -80,6 +81,8 @@ pub struct Due {
     pub attempts: u32,
     /// Why it exists.
     pub purpose: Purpose,
+    /// What it is in order with.
+    pub ordering_key: Option<String>,
 }
 
 impl Queue {
@@ -104,7 +107,7 @@ impl Queue {
         }
         let rows = sqlx::query!(
             r#"-- due
-            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id
+            SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id, d.ordering_key
             FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::uuid[])
                 AS page (endpoint_id, priority, most, after_due, after_id)
             CROSS JOIN LATERAL (
@@ -138,6 +141,7 @@ impl Queue {
                     attempts: u32::try_from(row.attempts).unwrap_or(0),
                     purpose: Purpose::of(row.purpose, row.replay_id)
                         .ok_or_else(|| Error::corrupt("deliveries", "purpose", row.id, row.purpose))?,
+                    ordering_key: row.ordering_key,
                 })
             })
             .collect()
@@ -191,14 +195,15 @@ impl Queue {
                 priority: row.priority,
                 attempts: row.attempts,
                 purpose: row.purpose,
+                ordering_key: row.ordering_key.map(Arc::from),
             });
         }
         Ok((ready, gone))
     }
 
-    /// For each endpoint of these shards that has deliveries: when its earliest is due. A loose index scan: one step for each endpoint and
+    /// For each endpoint of these shards that has deliveries: when its earliest is due, and whether some are held. A loose index scan: one step for each endpoint and
     /// priority that has any, however many rows it has.
-    pub async fn discover(&self, shards: &[u8]) -> Result<Vec<(EndpointId, DateTime<Utc>)>> {
+    pub async fn discover(&self, shards: &[u8]) -> Result<Vec<Found>> {
         let wanted: std::collections::HashSet<u8> = shards.iter().copied().collect();
         let rows = sqlx::query!(
             r#"-- discover
@@ -212,14 +217,20 @@ impl Queue {
                     LIMIT 1
                 ) AS next
             )
-            SELECT endpoint_id AS "endpoint_id!", min(due_at) AS "due_at!" FROM step GROUP BY endpoint_id"#
+            SELECT endpoint_id AS "endpoint_id!", min(due_at) FILTER (WHERE priority >= 0) AS due_at, bool_or(priority < 0) AS "held!"
+            FROM step GROUP BY endpoint_id"#
         )
         .fetch_all(&self.inner.hot)
         .await?;
         let ours = rows
             .into_iter()
             .filter(|row| wanted.contains(&crate::endpoint::shard_of(row.endpoint_id)));
-        Ok(ours.map(|row| (row.endpoint_id, row.due_at)).collect())
+        let found = ours.map(|row| Found {
+            endpoint_id: row.endpoint_id,
+            due_at: row.due_at,
+            held: row.held,
+        });
+        Ok(found.collect())
     }
 
     /// When the earliest delivery of each of these endpoints is due that is not due yet; those with none are left out.

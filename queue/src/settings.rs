@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use proto::{DeliverySettings, RetryPolicy, Span};
+use proto::{DeliverySettings, OrderingPolicy, RetryPolicy, Span};
 
 use crate::{
     error::{Error, Problems, Result},
@@ -34,6 +34,8 @@ pub struct Settings {
     pub disable_after: Option<Duration>,
     /// What answers mean.
     pub verdict: Policy,
+    /// In what order deliveries go.
+    pub ordering: OrderingPolicy,
 }
 
 impl Default for Settings {
@@ -51,6 +53,7 @@ impl Default for Settings {
             max_age: None,
             disable_after: Some(Duration::from_hours(5 * 24)),
             verdict: Policy::default(),
+            ordering: OrderingPolicy::default(),
         }
     }
 }
@@ -101,6 +104,7 @@ pub fn resolve(endpoint: &DeliverySettings, queue: &DeliverySettings, defaults: 
             defaults.disable_after,
         ),
         verdict: Policy::of(endpoint, queue),
+        ordering: endpoint.ordering.or(queue.ordering).unwrap_or(defaults.ordering),
     }
 }
 

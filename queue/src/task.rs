@@ -41,6 +41,8 @@ pub struct NewTask {
     pub expires_at: Option<DateTime<Utc>>,
     /// The caller's own name for it.
     pub idempotency_key: Option<String>,
+    /// What it is in order with.
+    pub ordering_key: Option<String>,
     /// Its own retry policy.
     pub retry: Option<RetryPolicy>,
 }
@@ -102,11 +104,15 @@ pub fn check(task: NewTask, payload_max: usize, now: DateTime<Utc>) -> Result<Ch
             "at most two years ahead",
         );
     }
-    if let Some(key) = &task.idempotency_key {
-        let fine = (1..=255).contains(&key.chars().count()) && !key.chars().any(char::is_control);
+    for (field, key) in [
+        ("idempotency_key", &task.idempotency_key),
+        ("ordering_key", &task.ordering_key),
+    ] {
+        let fine =
+            |key: &String| (1..=255).contains(&key.chars().count()) && !key.chars().any(char::is_control);
         problems.require(
-            fine,
-            "idempotency_key",
+            key.as_ref().is_none_or(fine),
+            field,
             "1 to 255 characters, none of them a control character",
         );
     }
@@ -156,6 +162,10 @@ fn fingerprint(task: &NewTask) -> [u8; 32] {
         )
         .as_bytes(),
     );
+    // Only where there is one: the fingerprints of tasks without it stay what they were.
+    if let Some(key) = &task.ordering_key {
+        part(key.as_bytes());
+    }
     hash.finalize().into()
 }
 

@@ -49,8 +49,19 @@ impl Queue {
                 ..Facts::of(delivery, now)
             }));
         }
+        let (owned, behind) = (
+            self.is_pushed_for(endpoint).await?,
+            self.behind(delivery.id).await?,
+        );
+        if behind.is_some() {
+            return Ok(explain(&Facts {
+                owned,
+                behind,
+                ..Facts::of(delivery, now)
+            }));
+        }
         Ok(explain(&Facts {
-            owned: self.is_pushed_for(endpoint).await?,
+            owned,
             ahead: self.ahead_of(delivery.id, now).await?,
             per_second: self.pace_of(endpoint, now).await?,
             ..Facts::of(delivery, now)
@@ -92,6 +103,19 @@ impl Queue {
             i16::from(shard_of(id))
         )
         .fetch_one(&self.inner.pool)
+        .await?)
+    }
+
+    /// The delivery behind which one is held, of the same key.
+    async fn behind(&self, id: DeliveryId) -> Result<Option<DeliveryId>> {
+        Ok(sqlx::query_scalar!(
+            "-- why: behind
+            SELECT first.id FROM deliveries d
+            JOIN deliveries first ON first.endpoint_id = d.endpoint_id AND first.ordering_key = d.ordering_key AND first.priority >= 0
+            WHERE d.id = $1 AND d.priority < 0",
+            id
+        )
+        .fetch_optional(&self.inner.hot)
         .await?)
     }
 

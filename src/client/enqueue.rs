@@ -95,6 +95,10 @@ struct FieldArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "file")]
     idempotency_key: Option<String>,
 
+    /// What it is in order with, at endpoints whose ordering is by key
+    #[arg(long, value_name = "KEY", conflicts_with = "file")]
+    ordering_key: Option<String>,
+
     /// Its own retry policy, such as attempts=3 or initial=1s; again for another part
     #[arg(long, value_name = "KEY=VALUE", value_parser = pair, conflicts_with = "file")]
     retry: Vec<(String, Value)>,
@@ -138,6 +142,7 @@ pub(super) async fn run(args: EnqueueArgs, environment: &Environment) -> Result<
             due_at,
             expires_at,
             idempotency_key: task.idempotency_key,
+            ordering_key: task.ordering_key,
             retry,
         };
         session.client.enqueue_raw(&queue, task).await?
@@ -151,6 +156,7 @@ pub(super) async fn run(args: EnqueueArgs, environment: &Environment) -> Result<
             due_at,
             expires_at,
             idempotency_key: task.idempotency_key,
+            ordering_key: task.ordering_key,
             retry,
             ..NewTask::default()
         };

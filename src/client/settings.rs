@@ -34,7 +34,9 @@ Settings, for --set and --unset:
   max_age              how old a delivery may get: 0s, any age
   disable_after        how long an endpoint may fail before it is disabled: 5d
   verdict.preset       what answers mean: standard, retry-all, cloud-tasks or qstash
-  verdict.rules        what comes before the preset: '[{\"match\":{\"status\":409},\"then\":\"deliver\"}]'";
+  verdict.rules        what comes before the preset: '[{\"match\":{\"status\":409},\"then\":\"deliver\"}]'
+  ordering.mode        what is in order with what: unordered, key or fifo
+  ordering.on_failure  what becomes of those behind one that failed: block or skip";
 
 /// Settings that something begins with.
 #[derive(Debug, Clone, Default, Args)]

@@ -4,7 +4,7 @@
 //! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `replays`, `pauses`: what is not delivered, or not yet.
-//!   `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
+//!   `ordering`: in what order. `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
 //! - `limits`: how fast it goes and how old it gets. `breaker`: endpoints that are down. `bench`: what measures it.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
@@ -18,6 +18,7 @@ mod harness;
 mod hostile;
 mod letters;
 mod limits;
+mod ordering;
 mod outage;
 mod pauses;
 mod ports;

@@ -65,6 +65,7 @@ fn due(id: u128, seconds: i64, priority: u8) -> Due {
         } else {
             Purpose::Live
         },
+        ordering_key: None,
     }
 }
 
@@ -88,6 +89,7 @@ fn ready(row: &Due) -> Delivery {
         priority: row.priority,
         attempts: 0,
         purpose: row.purpose,
+        ordering_key: None,
     }
 }
 

@@ -71,6 +71,7 @@ async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Re
     ("posthaste-delay" = Option<Span>, Header, description = "How long to wait before the first attempt; at most a year."),
     ("posthaste-due-at" = Option<DateTime<Utc>>, Header, description = "When to make the first attempt, in place of the delay."),
     ("posthaste-expires-at" = Option<DateTime<Utc>>, Header, description = "When sending it makes no more sense."),
+    ("posthaste-ordering-key" = Option<String>, Header, description = "What it is in order with, at endpoints whose `ordering` is by key."),
     ("posthaste-retry" = Option<String>, Header, description = "A retry policy as a JSON object."),
     ),
     request_body(content_type = "application/octet-stream", description = "Any bytes of any media type; `application/octet-stream` if none is named.", example = json!("any bytes")),

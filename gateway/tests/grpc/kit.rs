@@ -221,6 +221,7 @@ impl Server {
                 id: self.queue.mint(now()),
                 verdict: verdict.clone(),
                 reason: format!("the endpoint answered {status}"),
+                makes_way: false,
                 request: Some(Sent {
                     url: "https://example.com/hook".into(),
                     outcome: Outcome::Answered(answer.clone()),

@@ -203,6 +203,7 @@ impl App {
                 id: self.queue.mint(now()),
                 verdict: verdict.clone(),
                 reason: format!("the endpoint answered {status}"),
+                makes_way: false,
                 request: Some(Sent {
                     url: "https://example.com/hook".into(),
                     outcome: queue::outcome::Outcome::Answered(Outcome {

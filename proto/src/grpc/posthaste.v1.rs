@@ -1691,6 +1691,19 @@ pub struct DeliverySettings {
     /// What answers mean: rules, and the table for where none matches. Rules are replaced whole.
     #[prost(message, optional, tag = "11")]
     pub verdict: ::core::option::Option<VerdictSettings>,
+    /// In what order deliveries go.
+    #[prost(message, optional, tag = "12")]
+    pub ordering: ::core::option::Option<OrderingPolicy>,
+}
+/// In what order an endpoint's deliveries go. It holds for what is enqueued from then on.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderingPolicy {
+    /// What is in order with what.
+    #[prost(enumeration = "OrderingMode", tag = "1")]
+    pub mode: i32,
+    /// What becomes of those behind one that failed and is tried again.
+    #[prost(enumeration = "OnFailure", tag = "2")]
+    pub on_failure: i32,
 }
 /// How fast an endpoint is sent to: so many requests in each period, spread evenly over it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1752,6 +1765,76 @@ pub struct RetryPolicy {
     /// By what part of itself a pause is moved at random, to keep retries from coming all at once. 0 to 1; default 0.2.
     #[prost(double, optional, tag = "6")]
     pub jitter: ::core::option::Option<f64>,
+}
+/// What is in order with what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OrderingMode {
+    /// Nothing.
+    Unspecified = 0,
+    /// Nothing.
+    Unordered = 1,
+    /// Tasks with the same `ordering_key`; those without one have no order.
+    Key = 2,
+    /// All of an endpoint's tasks: one goes at a time.
+    Fifo = 3,
+}
+impl OrderingMode {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ORDERING_MODE_UNSPECIFIED",
+            Self::Unordered => "ORDERING_MODE_UNORDERED",
+            Self::Key => "ORDERING_MODE_KEY",
+            Self::Fifo => "ORDERING_MODE_FIFO",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ORDERING_MODE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ORDERING_MODE_UNORDERED" => Some(Self::Unordered),
+            "ORDERING_MODE_KEY" => Some(Self::Key),
+            "ORDERING_MODE_FIFO" => Some(Self::Fifo),
+            _ => None,
+        }
+    }
+}
+/// What becomes of those behind one that failed and is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OnFailure {
+    /// They wait until it is delivered or dead.
+    Unspecified = 0,
+    /// They wait until it is delivered or dead.
+    Block = 1,
+    /// They go on; it is tried again beside them.
+    Skip = 2,
+}
+impl OnFailure {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ON_FAILURE_UNSPECIFIED",
+            Self::Block => "ON_FAILURE_BLOCK",
+            Self::Skip => "ON_FAILURE_SKIP",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ON_FAILURE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ON_FAILURE_BLOCK" => Some(Self::Block),
+            "ON_FAILURE_SKIP" => Some(Self::Skip),
+            _ => None,
+        }
+    }
 }
 /// The time that a rate is counted in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -7985,6 +8068,10 @@ pub struct NewTask {
     /// When to try again, in place of the endpoint's and queue's policy.
     #[prost(message, optional, tag = "10")]
     pub retry: ::core::option::Option<RetryPolicy>,
+    /// What it is in order with, at endpoints whose `ordering` is by key: tasks with the same one go one at a time, in the order in which they
+    /// were enqueued. 1 to 255 characters.
+    #[prost(string, optional, tag = "11")]
+    pub ordering_key: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A task that is committed.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -8481,6 +8568,8 @@ pub enum DeliveryWait {
     Permit = 12,
     /// Its turn, which comes as those before it go; or it is under way.
     Turn = 13,
+    /// An earlier one of its ordering key.
+    Order = 14,
 }
 impl DeliveryWait {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -8503,6 +8592,7 @@ impl DeliveryWait {
             Self::Slot => "DELIVERY_WAIT_SLOT",
             Self::Permit => "DELIVERY_WAIT_PERMIT",
             Self::Turn => "DELIVERY_WAIT_TURN",
+            Self::Order => "DELIVERY_WAIT_ORDER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -8522,6 +8612,7 @@ impl DeliveryWait {
             "DELIVERY_WAIT_SLOT" => Some(Self::Slot),
             "DELIVERY_WAIT_PERMIT" => Some(Self::Permit),
             "DELIVERY_WAIT_TURN" => Some(Self::Turn),
+            "DELIVERY_WAIT_ORDER" => Some(Self::Order),
             _ => None,
         }
     }

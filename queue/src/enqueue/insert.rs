@@ -43,8 +43,8 @@ impl Queue {
                 SELECT id, queue_id, type, content_type, payload, headers, priority, due_at, expires_at, retry, fanout
                 FROM guard, unnest($2::new_task[])
             ), sent AS (
-                INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, expires_at, size, priority, purpose)
-                SELECT d.* FROM guard, unnest($3::new_delivery[]) AS d
+                INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, expires_at, size, priority, purpose, ordering_key)
+                SELECT d.* FROM guard, unnest($3::new_delivery_in_order[]) AS d
             ), counted AS (
                 -- in the queues' order, so that two statements never wait for each other in a circle
                 INSERT INTO depths AS d (queue_id, slot, deliveries)
@@ -54,7 +54,7 @@ impl Queue {
             SELECT EXISTS (SELECT FROM guard) AS "current!""#,
             version,
             &rows.new_tasks() as &[NewTask<'_>],
-            &rows.new_deliveries() as &[NewDelivery],
+            &rows.new_deliveries() as &[NewDelivery<'_>],
             slot.0,
             &queues,
             &deeper,
@@ -87,8 +87,8 @@ impl Queue {
                 FROM given WHERE idempotency_key IS NULL OR id IN (SELECT task_id FROM claimed)
                 RETURNING id
             ), sent AS (
-                INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, expires_at, size, priority, purpose)
-                SELECT d.* FROM unnest($4::new_delivery[]) AS d WHERE d.task_id IN (SELECT id FROM stored)
+                INSERT INTO deliveries (id, task_id, queue_id, endpoint_id, due_at, expires_at, size, priority, purpose, ordering_key)
+                SELECT d.* FROM unnest($4::new_delivery_in_order[]) AS d WHERE d.task_id IN (SELECT id FROM stored)
                 RETURNING queue_id
             ), counted AS (
                 INSERT INTO depths AS d (queue_id, slot, deliveries)
@@ -99,7 +99,7 @@ impl Queue {
             version,
             &rows.new_tasks() as &[NewTask<'_>],
             window,
-            &rows.new_deliveries() as &[NewDelivery],
+            &rows.new_deliveries() as &[NewDelivery<'_>],
             slot.0,
         )
         .fetch_one(&self.inner.hot)

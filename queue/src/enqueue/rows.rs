@@ -13,6 +13,7 @@ use crate::{
     delivery::{Delivery, Purpose},
     id::{self, DeliveryId, EndpointId, QueueId, TaskId},
     load::TEST_PRIORITY,
+    ordering,
     task::{Checked, Content, DEFAULT_PRIORITY},
 };
 
@@ -44,12 +45,13 @@ impl Planner<'_> {
             .queues
             .get(&unit.queue.name)
             .filter(|queue| queue.id == unit.queue.id);
-        let endpoints: Vec<EndpointId> = match (unit.target, queue) {
-            (Target::Test(endpoint), _) => vec![endpoint],
+        let own = checked.task.ordering_key.as_deref();
+        let endpoints: Vec<(EndpointId, Option<Arc<str>>)> = match (unit.target, queue) {
+            (Target::Test(endpoint), _) => vec![(endpoint, None)],
             (Target::Matching, Some(queue)) => self
                 .snapshot
                 .matching(queue, &checked.task.kind)
-                .map(|e| e.id)
+                .map(|e| (e.id, ordering::key_of(e.settings.ordering, own).map(Arc::from)))
                 .collect(),
             // Deleted between the look-up and now: stored, and sent nowhere.
             (Target::Matching, None) => vec![],
@@ -59,7 +61,7 @@ impl Planner<'_> {
             Target::Test(_) => (Purpose::Test, TEST_PRIORITY),
         };
         self.rows
-            .add(id, unit.queue.id, checked, &endpoints, purpose, priority);
+            .add(id, unit.queue.id, checked, endpoints, purpose, priority);
         (id, row)
     }
 }
@@ -90,6 +92,7 @@ pub(super) struct DeliveryRow {
     /// Which of the tasks.
     pub(super) task: usize,
     pub(super) endpoint_id: EndpointId,
+    pub(super) ordering_key: Option<Arc<str>>,
 }
 
 impl TaskRow {
@@ -104,7 +107,7 @@ impl Rows {
         id: TaskId,
         queue_id: QueueId,
         checked: &Checked,
-        endpoints: &[EndpointId],
+        endpoints: Vec<(EndpointId, Option<Arc<str>>)>,
         purpose: Purpose,
         priority: u8,
     ) {
@@ -113,11 +116,15 @@ impl Rows {
             due_at,
             fingerprint,
         } = checked;
-        let deliveries = endpoints.iter().map(|endpoint_id| DeliveryRow {
-            id: DeliveryId::nil(),
-            task: self.tasks.len(),
-            endpoint_id: *endpoint_id,
-        });
+        let fanout = u32::try_from(endpoints.len()).unwrap_or(u32::MAX);
+        let deliveries = endpoints
+            .into_iter()
+            .map(|(endpoint_id, ordering_key)| DeliveryRow {
+                id: DeliveryId::nil(),
+                task: self.tasks.len(),
+                endpoint_id,
+                ordering_key,
+            });
         self.deliveries.extend(deliveries);
         let content = Content {
             id,
@@ -130,7 +137,7 @@ impl Rows {
         };
         self.tasks.push(TaskRow {
             content: Arc::new(content),
-            fanout: u32::try_from(endpoints.len()).unwrap_or(u32::MAX),
+            fanout,
             priority,
             due_at: *due_at,
             expires_at: task.expires_at,
@@ -180,6 +187,7 @@ impl Rows {
                 priority: task.priority,
                 attempts: 0,
                 purpose: task.purpose,
+                ordering_key: row.ordering_key.clone(),
             });
         }
     }

@@ -1,4 +1,4 @@
-//! Rows as PostgreSQL receives them: the types `new_task` and `new_delivery` of the migrations, encoded without a copy.
+//! Rows as PostgreSQL receives them: the types `new_task` and `new_delivery_in_order` of the migrations, encoded without a copy.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,10 @@ use sqlx::{
 };
 
 use super::rows::Rows;
-use crate::id::{DeliveryId, EndpointId, QueueId, TaskId};
+use crate::{
+    id::{DeliveryId, EndpointId, QueueId, TaskId},
+    ordering,
+};
 
 #[derive(sqlx::Encode)]
 pub(super) struct NewTask<'a> {
@@ -31,7 +34,7 @@ pub(super) struct NewTask<'a> {
 }
 
 #[derive(sqlx::Encode)]
-pub(super) struct NewDelivery {
+pub(super) struct NewDelivery<'a> {
     id: DeliveryId,
     task_id: TaskId,
     queue_id: QueueId,
@@ -41,6 +44,7 @@ pub(super) struct NewDelivery {
     size: i32,
     priority: i16,
     purpose: i16,
+    ordering_key: Option<&'a str>,
 }
 
 impl Type<Postgres> for NewTask<'_> {
@@ -55,15 +59,15 @@ impl PgHasArrayType for NewTask<'_> {
     }
 }
 
-impl Type<Postgres> for NewDelivery {
+impl Type<Postgres> for NewDelivery<'_> {
     fn type_info() -> PgTypeInfo {
-        PgTypeInfo::with_name("new_delivery")
+        PgTypeInfo::with_name("new_delivery_in_order")
     }
 }
 
-impl PgHasArrayType for NewDelivery {
+impl PgHasArrayType for NewDelivery<'_> {
     fn array_type_info() -> PgTypeInfo {
-        PgTypeInfo::array_of("new_delivery")
+        PgTypeInfo::array_of("new_delivery_in_order")
     }
 }
 
@@ -90,9 +94,10 @@ impl Rows {
         new.collect()
     }
 
-    pub(super) fn new_deliveries(&self) -> Vec<NewDelivery> {
+    pub(super) fn new_deliveries(&self) -> Vec<NewDelivery<'_>> {
         let new = self.deliveries.iter().map(|row| {
             let task = &self.tasks[row.task];
+            let priority = i16::from(task.priority);
             NewDelivery {
                 id: row.id,
                 task_id: task.id(),
@@ -101,8 +106,14 @@ impl Rows {
                 due_at: task.due_at,
                 expires_at: task.expires_at,
                 size: i32::try_from(task.content.payload.len()).unwrap_or(i32::MAX),
-                priority: i16::from(task.priority),
+                // In order means behind others: whether there are any is seen when it is released.
+                priority: if row.ordering_key.is_some() {
+                    ordering::held(priority)
+                } else {
+                    priority
+                },
                 purpose: task.purpose.code(),
+                ordering_key: row.ordering_key.as_deref(),
             }
         });
         new.collect()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use proto::{Delivery, DeliveryState, DeliveryWait, Why};
 
-use crate::verdict::rule_of;
+use crate::{id::DeliveryId, verdict::rule_of};
 
 /// What an explanation rests on.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(super) struct Facts<'a> {
     pub(super) blocked: Option<Blocked>,
     /// Whether a node pushes for the endpoint.
     pub(super) owned: bool,
+    /// The delivery of its key that goes, if it is held behind it.
+    pub(super) behind: Option<DeliveryId>,
     pub(super) ahead: Option<Ahead>,
     /// How many attempts of the endpoint end in a second.
     pub(super) per_second: Option<f64>,
@@ -44,6 +46,7 @@ impl<'a> Facts<'a> {
             delivery,
             blocked: None,
             owned: true,
+            behind: None,
             ahead: None,
             per_second: None,
             letter: false,
@@ -128,6 +131,11 @@ fn due(facts: &Facts<'_>, why: &mut Why) {
             DeliveryWait::Node,
             "no node pushes for its endpoint at the moment, which one does again within seconds of starting"
                 .to_owned(),
+            false,
+        ),
+        None if let Some(first) = facts.behind => (
+            DeliveryWait::Order,
+            format!("delivery {first} is before it in the order of their key, and has not ended"),
             false,
         ),
         None => (DeliveryWait::Turn, TURN.to_owned(), true),

@@ -126,6 +126,7 @@ impl Kit {
             id,
             verdict,
             reason: format!("the endpoint answered {status}"),
+            makes_way: false,
             request: Some(request),
             ended_at: now(),
         }

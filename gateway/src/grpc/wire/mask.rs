@@ -9,7 +9,7 @@ use super::Form;
 const FIELD: &str = "update_mask";
 
 /// The settings by name, and those of them that are made of several.
-const SETTINGS: [&str; 11] = [
+const SETTINGS: [&str; 12] = [
     "retry",
     "timeout",
     "connect_timeout",
@@ -21,8 +21,10 @@ const SETTINGS: [&str; 11] = [
     "max_age",
     "disable_after",
     "verdict",
+    "ordering",
 ];
 const RETRY: [&str; 6] = ["attempts", "initial", "factor", "max", "schedule", "jitter"];
+const ORDERING: [&str; 2] = ["mode", "on_failure"];
 const RATE_LIMIT: [&str; 3] = ["limit", "per", "burst"];
 const BREAKER: [&str; 7] = [
     "enabled",
@@ -42,6 +44,7 @@ fn parts(setting: &str) -> Option<&'static [&'static str]> {
         "rate_limit" => Some(&RATE_LIMIT),
         "breaker" => Some(&BREAKER),
         "verdict" => Some(&VERDICT),
+        "ordering" => Some(&ORDERING),
         _ => None,
     }
 }
@@ -204,7 +207,7 @@ mod tests {
                 json!({
                     "retry": null, "timeout": "2s", "connect_timeout": null, "max_in_flight": 7,
                     "retry_client_errors": null, "rate_limit": null, "adaptive_concurrency": null, "breaker": null,
-                    "max_age": null, "disable_after": null, "verdict": null,
+                    "max_age": null, "disable_after": null, "verdict": null, "ordering": null,
                 }),
             ),
         ] {
@@ -267,5 +270,6 @@ mod tests {
         assert_eq!(fields("RateLimit"), RATE_LIMIT);
         assert_eq!(fields("BreakerPolicy"), BREAKER);
         assert_eq!(fields("VerdictSettings"), VERDICT);
+        assert_eq!(fields("OrderingPolicy"), ORDERING);
     }
 }

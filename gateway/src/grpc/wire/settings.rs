@@ -1,6 +1,9 @@
 //! Delivery settings and retry policies.
 
-use proto::{BreakerPolicy, DeliverySettings, RateLimit, RatePeriod, RetryPolicy, grpc::v1};
+use proto::{
+    BreakerPolicy, DeliverySettings, OnFailure, OrderingMode, OrderingPolicy, RateLimit, RatePeriod,
+    RetryPolicy, grpc::v1,
+};
 
 use super::{Form, duration, verdicts};
 
@@ -22,6 +25,48 @@ pub(in crate::grpc) fn read(given: v1::DeliverySettings, form: &mut Form) -> Del
         verdict: given
             .verdict
             .map(|verdict| verdicts::read(verdict, "settings.verdict", form)),
+        ordering: given.ordering.map(|ordering| read_ordering(ordering, form)),
+    }
+}
+
+fn read_ordering(given: v1::OrderingPolicy, form: &mut Form) -> OrderingPolicy {
+    let mode = match v1::OrderingMode::try_from(given.mode) {
+        Ok(v1::OrderingMode::Unspecified | v1::OrderingMode::Unordered) => OrderingMode::Unordered,
+        Ok(v1::OrderingMode::Key) => OrderingMode::Key,
+        Ok(v1::OrderingMode::Fifo) => OrderingMode::Fifo,
+        Err(_) => {
+            let all = "ORDERING_MODE_UNORDERED, ORDERING_MODE_KEY or ORDERING_MODE_FIFO";
+            form.0.add("settings.ordering.mode", all);
+            OrderingMode::Unordered
+        }
+    };
+    let on_failure = match v1::OnFailure::try_from(given.on_failure) {
+        Ok(v1::OnFailure::Unspecified | v1::OnFailure::Block) => OnFailure::Block,
+        Ok(v1::OnFailure::Skip) => OnFailure::Skip,
+        Err(_) => {
+            form.0.add(
+                "settings.ordering.on_failure",
+                "ON_FAILURE_BLOCK or ON_FAILURE_SKIP",
+            );
+            OnFailure::Block
+        }
+    };
+    OrderingPolicy { mode, on_failure }
+}
+
+fn ordering(policy: OrderingPolicy) -> v1::OrderingPolicy {
+    let mode = match policy.mode {
+        OrderingMode::Unordered => v1::OrderingMode::Unordered,
+        OrderingMode::Key => v1::OrderingMode::Key,
+        OrderingMode::Fifo => v1::OrderingMode::Fifo,
+    };
+    let on_failure = match policy.on_failure {
+        OnFailure::Block => v1::OnFailure::Block,
+        OnFailure::Skip => v1::OnFailure::Skip,
+    };
+    v1::OrderingPolicy {
+        mode: mode as i32,
+        on_failure: on_failure as i32,
     }
 }
 
@@ -111,6 +156,7 @@ pub(in crate::grpc) fn settings(settings: DeliverySettings) -> v1::DeliverySetti
         max_age: settings.max_age.map(|span| duration(span.0)),
         disable_after: settings.disable_after.map(|span| duration(span.0)),
         verdict: settings.verdict.map(verdicts::settings),
+        ordering: settings.ordering.map(ordering),
     }
 }
 
@@ -139,6 +185,8 @@ mod tests {
             r#"{"retry":{"schedule":["1s","5m"]},"connect_timeout":"2s","max_in_flight":7,"retry_client_errors":false}"#,
             r#"{"rate_limit":{"limit":5,"per":"minute","burst":2},"adaptive_concurrency":false,"max_age":"1h","disable_after":"0s"}"#,
             r#"{"rate_limit":{"limit":5,"per":"second"},"breaker":{}}"#,
+            r#"{"ordering":{"mode":"key","on_failure":"skip"}}"#,
+            r#"{"ordering":{"mode":"fifo","on_failure":"block"}}"#,
             r#"{"breaker":{"enabled":true,"failures":3,"ratio":0.25,"window":"1m","min_requests":5,"pause":"2s","max_pause":"5m"}}"#,
             r#"{"verdict":{}}"#,
             r#"{"verdict":{"preset":"qstash","rules":[
@@ -185,6 +233,10 @@ mod tests {
             }),
             max_age: wrong,
             disable_after: wrong,
+            ordering: Some(v1::OrderingPolicy {
+                mode: 9,
+                on_failure: 9,
+            }),
             ..v1::DeliverySettings::default()
         };
         read(given, &mut form);
@@ -204,6 +256,8 @@ mod tests {
             "settings.breaker.max_pause",
             "settings.max_age",
             "settings.disable_after",
+            "settings.ordering.mode",
+            "settings.ordering.on_failure",
         ];
         assert_eq!(fields[3..], rest);
     }

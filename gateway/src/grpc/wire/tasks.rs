@@ -32,6 +32,7 @@ pub(crate) fn read(given: v1::NewTask, request: usize) -> Result<NewTask, Refusa
         due_at: form.time(given.due_at, "due_at"),
         expires_at: form.time(given.expires_at, "expires_at"),
         idempotency_key: given.idempotency_key,
+        ordering_key: given.ordering_key,
         retry: given
             .retry
             .map(|policy| settings::read_retry(policy, "retry", &mut form)),
@@ -138,6 +139,7 @@ fn why(why: Why) -> v1::Why {
         DeliveryWait::Rate => v1::DeliveryWait::Rate,
         DeliveryWait::Slot => v1::DeliveryWait::Slot,
         DeliveryWait::Permit => v1::DeliveryWait::Permit,
+        DeliveryWait::Order => v1::DeliveryWait::Order,
         DeliveryWait::Turn => v1::DeliveryWait::Turn,
     });
     v1::Why {

@@ -14,7 +14,7 @@ const OURS: &str = "posthaste-";
 /// What the names of headers begin with that are sent on; the rest is the name under which.
 const SENT_ON: &str = "posthaste-header-";
 
-const KNOWN: &str = "posthaste-type, posthaste-priority, posthaste-delay, posthaste-due-at, posthaste-expires-at, posthaste-retry, \
+const KNOWN: &str = "posthaste-type, posthaste-priority, posthaste-delay, posthaste-due-at, posthaste-expires-at, posthaste-ordering-key, posthaste-retry, \
                      posthaste-header-<name>";
 
 const TIME: &str = "a time such as 2026-01-31T12:00:00Z";
@@ -75,6 +75,7 @@ fn take(task: &mut NewTask, name: &str, value: String, problems: &mut Problems) 
         "posthaste-expires-at" => {
             task.expires_at = note(problems, name, value.parse().map_err(|_| TIME));
         }
+        "posthaste-ordering-key" => task.ordering_key = Some(value),
         "posthaste-retry" => match json::parse_object::<RetryPolicy>(value.as_bytes()) {
             Ok(policy) => task.retry = Some(policy),
             Err(refusal) => {

@@ -51,6 +51,7 @@ pub(crate) fn task_of(given: NewTaskWith<&RawValue>, body: &Bytes) -> Result<New
         due_at: given.due_at,
         expires_at: given.expires_at,
         idempotency_key: given.idempotency_key,
+        ordering_key: given.ordering_key,
         retry: given.retry,
     })
 }
