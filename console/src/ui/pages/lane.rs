@@ -62,7 +62,7 @@ pub(crate) fn LaneState(id: Memo<String>) -> impl IntoView {
                 <div class="row">
                     <h2>"Now"</h2>
                     {move || state.get().map(|(breaker, waits)| view! { <Badge word=breaker/><span>{waits}</span> })}
-                    {move || until().map(|at| view! { <small class="muted">"until "<When at/></small> })}
+                    {move || until().map(|at| view! { <small class="muted"><When at/></small> })}
                 </div>
                 <dl class="figures">
                     <Figure label="In flight" value=of(|l| format!("{} of {}", l.in_flight, l.in_flight_limit)) note=of(|l| if l.in_flight_limit < l.max_in_flight { format!(" · {} when all is well", l.max_in_flight) } else { String::new() })/>
