@@ -1,4 +1,4 @@
-//! Why a delivery is where it is: gathered from its row and its endpoint, and told in data and in a sentence.
+//! Why a delivery is where it is: gathered from its row, its endpoint and its lane, and told in data and in a sentence.
 
 mod explain;
 
@@ -27,7 +27,7 @@ const PACE: TimeDelta = TimeDelta::minutes(3);
 const LEAST_PACE: Duration = Duration::from_secs(10);
 
 impl Queue {
-    /// Why a delivery is where it is.
+    /// Why a delivery is where it is. What its lane does is some moments old.
     pub async fn why(&self, delivery: &Delivery, now: DateTime<Utc>) -> Result<Why> {
         let waits = matches!(
             delivery.state,
@@ -60,8 +60,10 @@ impl Queue {
                 ..Facts::of(delivery, now)
             }));
         }
+        let lane = self.read_lane(endpoint).await?;
         Ok(explain(&Facts {
             owned,
+            lane: lane.as_ref(),
             ahead: self.ahead_of(delivery.id, now).await?,
             per_second: self.pace_of(endpoint, now).await?,
             ..Facts::of(delivery, now)

@@ -3,7 +3,8 @@
 //! - `crash`: nodes and databases that are killed under load. `outage`: a database that is away. `shutdown`: signals.
 //! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
-//! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `letters`, `replays`, `pauses`: what is not delivered, or not yet.
+//! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `why`: where a delivery is. `letters`, `replays`, `pauses`: what is not
+//!   delivered, or not yet.
 //!   `ordering`: in what order. `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
 //! - `limits`: how fast it goes and how old it gets. `breaker`: endpoints that are down. `bench`: what measures it.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
@@ -28,3 +29,4 @@ mod shutdown;
 mod tokens;
 mod verdicts;
 mod villain;
+mod why;

@@ -12,6 +12,7 @@ mod ports;
 mod queues;
 mod raw;
 mod reflection;
+mod replays;
 mod stream;
 mod stream_ends;
 mod tasks;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use proto::{Delivery, DeliveryState, DeliveryWait, Why};
+use proto::{Delivery, DeliveryState, DeliveryWait, Lane, LaneWait, Why};
 
 use crate::{id::DeliveryId, verdict::rule_of};
 
@@ -16,6 +16,7 @@ pub(super) struct Facts<'a> {
     pub(super) owned: bool,
     /// The delivery of its key that goes, if it is held behind it.
     pub(super) behind: Option<DeliveryId>,
+    pub(super) lane: Option<&'a Lane>,
     pub(super) ahead: Option<Ahead>,
     /// How many attempts of the endpoint end in a second.
     pub(super) per_second: Option<f64>,
@@ -47,6 +48,7 @@ impl<'a> Facts<'a> {
             blocked: None,
             owned: true,
             behind: None,
+            lane: None,
             ahead: None,
             per_second: None,
             letter: false,
@@ -122,25 +124,32 @@ fn not_due(facts: &Facts<'_>, due: DateTime<Utc>, why: &mut Why) {
 
 /// It could be sent now.
 fn due(facts: &Facts<'_>, why: &mut Why) {
-    let (wait, because, by_itself) = match &facts.blocked {
-        Some(blocked) => {
+    let (wait, because, until, by_itself) = match (&facts.blocked, facts.lane) {
+        (Some(blocked), _) => {
             let (wait, because) = block(blocked);
-            (wait, because, false)
+            (wait, because, None, false)
         }
-        None if !facts.owned => (
+        (None, _) if !facts.owned => (
             DeliveryWait::Node,
             "no node pushes for its endpoint at the moment, which one does again within seconds of starting"
                 .to_owned(),
+            None,
             false,
         ),
-        None if let Some(first) = facts.behind => (
+        (None, _) if let Some(first) = facts.behind => (
             DeliveryWait::Order,
             format!("delivery {first} is before it in the order of their key, and has not ended"),
+            None,
             false,
         ),
-        None => (DeliveryWait::Turn, TURN.to_owned(), true),
+        (None, Some(lane)) => {
+            let (wait, because, until) = lane_wait(lane, facts.now);
+            (wait, because, until, true)
+        }
+        (None, None) => (DeliveryWait::Turn, TURN.to_owned(), None, true),
     };
     why.waits_for = Some(wait);
+    why.until = until;
     let waits = format!("It is due, and waits: {because}.");
     why.sentence.push_str(&waits);
     let Some(ahead) = facts.ahead else { return };
@@ -152,7 +161,7 @@ fn due(facts: &Facts<'_>, why: &mut Why) {
     };
     why.sentence.push_str(&before);
     if by_itself {
-        why.starts_at = estimate(ahead, facts.per_second, facts.now);
+        why.starts_at = estimate(ahead, facts.per_second, until.unwrap_or(facts.now));
     }
 }
 
@@ -187,6 +196,55 @@ fn block(blocked: &Blocked) -> (DeliveryWait, String) {
     }
 }
 
+/// What its lane waits for. What was to end by now counts as ended: the lane is told of with some delay.
+fn lane_wait(lane: &Lane, now: DateTime<Utc>) -> (DeliveryWait, String, Option<DateTime<Utc>>) {
+    let until = |when: Option<DateTime<Utc>>| {
+        when.map(|when| format!(" until {}", at(when)))
+            .unwrap_or_default()
+    };
+    let to_come = |when: Option<DateTime<Utc>>| when.filter(|when| *when > now);
+    let hold = to_come(lane.hold_until.or(lane.until));
+    let probe = to_come(lane.probe_at);
+    match lane.waits_for {
+        LaneWait::Hold if hold.is_some() => (
+            DeliveryWait::Hold,
+            format!("its endpoint asked to be left alone{}", until(hold)),
+            hold,
+        ),
+        LaneWait::Breaker | LaneWait::Probe => (
+            DeliveryWait::Breaker,
+            format!(
+                "its endpoint is down{}, and deliveries that wait use up no attempts",
+                probe
+                    .map(|when| format!(" and is tried again at {}", at(when)))
+                    .unwrap_or_default()
+            ),
+            probe,
+        ),
+        LaneWait::Rate => (
+            DeliveryWait::Rate,
+            "its endpoint is sent as much as its rate limit allows".to_owned(),
+            to_come(lane.until),
+        ),
+        LaneWait::Slot => (
+            DeliveryWait::Slot,
+            format!(
+                "{} requests of its endpoint are in flight, and no more may be at once",
+                lane.in_flight
+            ),
+            None,
+        ),
+        LaneWait::Permit => (
+            DeliveryWait::Permit,
+            "as many requests of the node are in flight as may be".to_owned(),
+            None,
+        ),
+        LaneWait::Nothing | LaneWait::Work | LaneWait::Enabling | LaneWait::Hold => {
+            (DeliveryWait::Turn, TURN.to_owned(), None)
+        }
+    }
+}
+
 fn at(when: DateTime<Utc>) -> String {
     when.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
@@ -213,6 +271,17 @@ mod tests {
         let mut whole = json!({
             "id": uuid::Uuid::nil(), "task": uuid::Uuid::nil(), "endpoint": uuid::Uuid::nil(), "state": "pending", "attempts": 0,
             "due_at": "2026-01-31T11:59:00Z",
+        });
+        for (name, value) in more.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+        serde_json::from_value(whole).unwrap()
+    }
+
+    fn lane(more: &serde_json::Value) -> Lane {
+        let mut whole = json!({
+            "endpoint": uuid::Uuid::nil(), "waits_for": "nothing", "in_flight": 7, "in_flight_limit": 7, "max_in_flight": 64, "ready": 1,
+            "backlog": false, "breaker": "closed", "updated_at": now(),
         });
         for (name, value) in more.as_object().unwrap() {
             whole[name] = value.clone();
@@ -284,23 +353,54 @@ mod tests {
     #[test]
     fn what_is_due_tells_what_it_waits_for_and_when_it_may_start() {
         let due = delivery(&json!({}));
-        let why = explain(&Facts {
-            ahead: Some(Ahead {
-                count: 50,
-                more: false,
-            }),
-            per_second: Some(5.0),
-            ..Facts::of(&due, now())
-        });
-        assert_eq!(
-            (why.waits_for, why.starts_at),
-            (Some(DeliveryWait::Turn), Some(now() + Duration::from_secs(10)))
-        );
-        assert!(
-            why.sentence.ends_with(" 50 of its endpoint go before it."),
-            "{}",
-            why.sentence
-        );
+        let later: DateTime<Utc> = "2026-01-31T12:01:00Z".parse().unwrap();
+        let in_seconds = |seconds| Some(now() + Duration::from_secs(seconds));
+        for (state, expected, starts_at) in [
+            (
+                json!({"waits_for": "hold", "hold_until": later}),
+                DeliveryWait::Hold,
+                in_seconds(70),
+            ),
+            (
+                json!({"waits_for": "breaker", "probe_at": later}),
+                DeliveryWait::Breaker,
+                in_seconds(70),
+            ),
+            (
+                json!({"waits_for": "rate", "until": now()}),
+                DeliveryWait::Rate,
+                in_seconds(10),
+            ),
+            (json!({"waits_for": "slot"}), DeliveryWait::Slot, in_seconds(10)),
+            (
+                json!({"waits_for": "permit"}),
+                DeliveryWait::Permit,
+                in_seconds(10),
+            ),
+            (json!({"waits_for": "work"}), DeliveryWait::Turn, in_seconds(10)),
+        ] {
+            let lane = lane(&state);
+            let why = explain(&Facts {
+                lane: Some(&lane),
+                ahead: Some(Ahead {
+                    count: 50,
+                    more: false,
+                }),
+                per_second: Some(5.0),
+                ..Facts::of(&due, now())
+            });
+            assert_eq!(
+                (why.waits_for, why.starts_at),
+                (Some(expected), starts_at),
+                "{}",
+                why.sentence
+            );
+            assert!(
+                why.sentence.ends_with(" 50 of its endpoint go before it."),
+                "{}",
+                why.sentence
+            );
+        }
         for (blocked, expected) in [
             (Blocked::Paused, DeliveryWait::EndpointPaused),
             (
