@@ -144,6 +144,10 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         Arc::new(vet),
         Arc::new(ready),
     );
+    gateway.judge_auth(Arc::new(|auth| {
+        let judged = push::check_identity(&dispatcher::identity(auth));
+        judged.map_err(|error| queue::error::field_error(error.field, error.problem))
+    }));
     let accepted = tokens::accept(&gateway, effective.issuers().to_vec()).await?;
     let stop = life.stop();
     let serving = tokio::spawn(async move {
@@ -397,6 +401,7 @@ fn dispatcher_config(effective: &Effective, egress: push::Egress) -> dispatcher:
     dispatcher::Config {
         push: push::Config {
             egress,
+            proxy: effective.get(&settings::EGRESS_PROXY),
             response_body_kept: effective.get(&settings::DISPATCHER_RESPONSE_BODY_KEPT),
             ..push::Config::default()
         },

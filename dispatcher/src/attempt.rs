@@ -12,10 +12,15 @@ use queue::{
     ordering,
     settings::resolve_retry,
     signature::{self, Signer},
+    task,
     verdict::{self, Case, Judgement, LaneOrder, Verdict},
 };
 
-use crate::{ages::too_old, push};
+use crate::{
+    access::{Access, Clients},
+    ages::too_old,
+    push,
+};
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -24,6 +29,7 @@ const QUEUE: HeaderName = HeaderName::from_static("posthaste-queue");
 const TYPE: HeaderName = HeaderName::from_static("posthaste-type");
 const ATTEMPT: HeaderName = HeaderName::from_static("posthaste-attempt");
 const REPLAY: HeaderName = HeaderName::from_static("posthaste-replay");
+const HOP: HeaderName = HeaderName::from_static(task::HOP);
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// An endpoint made ready for pushing: what is the same for all its requests is made once.
@@ -32,19 +38,22 @@ pub(crate) struct Target {
     pub(crate) endpoint: Arc<Endpoint>,
     uri: Uri,
     headers: HeaderMap,
+    access: Access,
 }
 
 impl Target {
     /// `None` if the URL is none that HTTP can send to: then it was changed by hand in the database.
-    pub(crate) fn new(endpoint: Arc<Endpoint>) -> Option<Self> {
+    pub(crate) fn new(endpoint: Arc<Endpoint>, clients: &Clients) -> Option<Self> {
         let uri = endpoint.url.as_str().parse().ok()?;
         let mut headers = HeaderMap::with_capacity(16);
         add(&mut headers, &endpoint.headers);
         headers.insert(QUEUE, HeaderValue::from_str(&endpoint.queue).ok()?);
+        let access = Access::of(&endpoint, clients);
         Some(Self {
             endpoint,
             uri,
             headers,
+            access,
         })
     }
 
@@ -53,6 +62,7 @@ impl Target {
         let content = &delivery.content;
         let mut headers = self.headers.clone();
         add(&mut headers, &content.headers);
+        self.access.add(&mut headers);
         let webhook_id = content.id.to_string();
         let timestamp = now.timestamp().to_string();
         let signature = self.sign(&webhook_id, &timestamp, &content.payload, now);
@@ -76,6 +86,7 @@ impl Target {
             Purpose::Live | Purpose::Test => {}
         }
         headers.insert(ATTEMPT, HeaderValue::from(number));
+        headers.insert(HOP, HeaderValue::from(hops(&content.headers) + 1));
         push::Request {
             url: self.uri.clone(),
             headers,
@@ -95,6 +106,14 @@ impl Target {
             }
         }
     }
+}
+
+/// Through how many servers like this one a task came.
+fn hops(headers: &std::collections::BTreeMap<String, String>) -> u16 {
+    headers
+        .get(task::HOP)
+        .and_then(|text| text.parse().ok())
+        .unwrap_or(0)
 }
 
 /// W3C Trace Context: the trace is the task (its id has 16 bytes, as a trace's has), the span is the attempt; not sampled.
@@ -119,7 +138,7 @@ pub(crate) struct Turn {
 
 /// Gives a delivery its turn: one request, unless it has expired.
 pub(crate) async fn attempt(
-    client: &push::Client,
+    clients: &Clients,
     target: &Target,
     delivery: Delivery,
     id: AttemptId,
@@ -138,7 +157,7 @@ pub(crate) async fn attempt(
     }
     let number = delivery.attempts + 1;
     let request = target.request(&delivery, id, number, begun);
-    let (outcome, mut timing) = client.push(request, clock).await;
+    let (outcome, mut timing) = target.access.push(clients, request, clock).await;
     timing.wait_us = micros((begun - delivery.due_at).to_std().unwrap_or_default());
     let ended_at = clock();
     let settings = &target.endpoint.settings;

@@ -30,12 +30,12 @@ use tracing::{info, warn};
 
 use crate::{
     Config,
+    access::Clients,
     attempt::{self, Target, Turn},
     clock,
     lane::{Change, Flight, Lane, Limits, Signs, Take, Terms},
     line::{Line, Place, Stands},
     permits::Permits,
-    push,
     results::Results,
     sequences::Sequences,
     shards::Shards,
@@ -87,7 +87,7 @@ pub(crate) struct Lanes {
     pub(crate) sequences: Sequences,
     pub(crate) config: Config,
     entries: RwLock<HashMap<EndpointId, Arc<Entry>>>,
-    client: push::Client,
+    clients: Clients,
     results: Results,
     permits: Permits,
     line: Mutex<Line<Arc<Entry>>>,
@@ -114,7 +114,7 @@ const ASKED: usize = 8;
 impl Lanes {
     pub(crate) fn new(
         queue: Queue,
-        client: push::Client,
+        clients: Clients,
         config: Config,
         shards: Arc<Shards>,
         results: Results,
@@ -125,7 +125,7 @@ impl Lanes {
             wakes: Wakes::default(),
             sequences: Sequences::default(),
             entries: RwLock::default(),
-            client,
+            clients,
             results,
             permits: Permits::new(config.max_in_flight),
             line: Mutex::default(),
@@ -186,7 +186,7 @@ impl Lanes {
         let lane = Lane::new(&Terms::of(&endpoint), clock());
         let entry = Entry {
             id,
-            target: ArcSwapOption::new(target(endpoint)),
+            target: ArcSwapOption::new(target(endpoint, &self.clients)),
             lane: Mutex::new(lane),
             place: Place::default(),
             awaits_page: AtomicBool::new(false),
@@ -490,7 +490,7 @@ impl Lanes {
             let weight = delivery.weight();
             let (id, chance) = (self.queue.mint(clock()), chance());
             let Turn { finished, lane } =
-                attempt::attempt(&self.client, &target, delivery, id, clock, chance).await;
+                attempt::attempt(&self.clients, &target, delivery, id, clock, chance).await;
             self.bytes.fetch_sub(weight, Ordering::Relaxed);
             let (signs, now) = (Signs::of(&finished), clock());
             let (landed, held) = {
@@ -661,7 +661,7 @@ impl Lanes {
                             lane.begin_anew();
                         }
                     }
-                    entry.target.store(target(endpoint.clone()));
+                    entry.target.store(target(endpoint.clone(), &self.clients));
                     self.move_on(&entry);
                 }
             }
@@ -669,9 +669,9 @@ impl Lanes {
     }
 }
 
-fn target(endpoint: Arc<Endpoint>) -> Option<Arc<Target>> {
+fn target(endpoint: Arc<Endpoint>, clients: &Clients) -> Option<Arc<Target>> {
     let (id, url) = (endpoint.id, endpoint.url.clone());
-    let target = Target::new(endpoint);
+    let target = Target::new(endpoint, clients);
     if target.is_none() {
         warn!(endpoint = %id, %url, "nothing can be sent to this URL; change it");
     }

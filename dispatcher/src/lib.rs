@@ -5,8 +5,8 @@
 //! - `shards`: renews the leases of this node's shards; without a valid lease nothing is pushed.
 //! - `lane`: one endpoint's side in memory, a plain state machine; `lanes`: all of them, and what moves them on.
 //! - `pager`: reads from the database what lanes have room for. `wakes`: moves lanes on when something comes due.
-//! - `attempt`: one delivery's turn: sign, [`push`], judge. `permits`: how many at once; `line`: whose turn it is when there are
-//!   none.
+//! - `attempt`: one delivery's turn: sign, [`push`], judge. `access`, `oauth`: how an endpoint's requests show who sends them. `permits`:
+//!   how many at once; `line`: whose turn it is when there are none.
 //! - `ages`: gives up what became too old while it waited. `views`: what lanes tell of themselves.
 //! - `results`: group commit of what came of them.
 //!
@@ -15,12 +15,14 @@
 
 pub mod push;
 
+mod access;
 mod ages;
 mod attempt;
 mod config;
 mod lane;
 mod lanes;
 mod line;
+mod oauth;
 mod pager;
 mod permits;
 mod results;
@@ -48,6 +50,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use access::identity;
 pub use config::Config;
 
 use crate::lanes::Lanes;
@@ -81,14 +84,14 @@ impl Dispatcher {
     /// Starts the dispatcher: takes shards, and begins to push. `node` names this node: the same one after a restart takes its old shards
     /// back at once, so two live processes must never share it.
     pub async fn start(queue: &Queue, config: Config, node: NodeId, name: &str) -> Result<Self, StartError> {
-        let client = push::Client::new(config.push.clone())?;
+        let clients = access::Clients::new(&config.push)?;
         let stop = CancellationToken::new();
         let (hints, heard) = mpsc::channel(HINTS);
         let shards = Arc::new(shards::Shards::new(node, name.to_owned(), clock(), &config));
         let (results, written) = results::channel();
         let lanes = Arc::new(Lanes::new(
             queue.clone(),
-            client,
+            clients,
             config.clone(),
             shards.clone(),
             results,

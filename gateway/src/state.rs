@@ -1,9 +1,10 @@
 use std::{
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, Instant},
 };
 
 use arc_swap::{ArcSwap, Guard};
+use proto::{EndpointAuth, FieldError};
 use queue::{Enqueuer, Queue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +24,9 @@ use crate::{
 /// judged when it is connected to.
 pub type VetUrl = Arc<dyn Fn(&Url) -> Result<(), String> + Send + Sync>;
 
+/// Says why an endpoint's own TLS is refused, naming the field: certificates and keys that are none, or do not fit each other.
+pub type VetAuth = Arc<dyn Fn(&EndpointAuth) -> Result<(), FieldError> + Send + Sync>;
+
 /// Whether this node does its part: a dispatcher's shards are owned. Asked by `/readyz`; must not wait.
 pub type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
 
@@ -37,6 +41,7 @@ struct Inner {
     queue: Queue,
     enqueuer: Enqueuer,
     vet_url: VetUrl,
+    vet_auth: OnceLock<VetAuth>,
     ready: Ready,
     key_looks: KeyLooks,
     guesses: Guesses,
@@ -78,6 +83,7 @@ impl Gateway {
                 queue,
                 enqueuer,
                 vet_url,
+                vet_auth: OnceLock::new(),
                 ready,
                 key_looks,
                 guesses: Guesses::new(Instant::now()),
@@ -120,6 +126,24 @@ impl Gateway {
     /// Accepts the tokens of these issuers from now on, and of no others.
     pub fn accept_tokens(&self, issuers: Vec<Issuer>) {
         self.inner.trust.store(Arc::new(Trust::new(issuers)));
+    }
+
+    /// Has the TLS of endpoints judged by whoever speaks it, once. Without it what is of no use shows at the first attempt.
+    pub fn judge_auth(&self, vet: VetAuth) {
+        // Set once by the root; the first stays.
+        let _ = self.inner.vet_auth.set(vet);
+    }
+
+    /// Refuses what no endpoint's requests can show.
+    pub(crate) fn vet_auth(&self, auth: &EndpointAuth) -> Result<(), Refusal> {
+        if let Some(oauth2) = &auth.oauth2 {
+            self.vet(&oauth2.token_url)
+                .map_err(|refusal| refusal.rename_fields(|_| "auth.oauth2.token_url".to_owned()))?;
+        }
+        match self.inner.vet_auth.get() {
+            Some(vet) => vet(auth).map_err(|error| Refusal::invalid(&error.field, error.detail)),
+            None => Ok(()),
+        }
     }
 
     /// Whose tokens are accepted.

@@ -31,7 +31,7 @@ pub struct Attempt {
     /// The HTTP status, if the endpoint answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The kind of failure, if it did not: `dns`, `refused`, `connect`, `tls`, `reset`, `protocol` or `timeout`.
+    /// The kind of failure, if it did not: `dns`, `refused`, `connect`, `tls`, `reset`, `protocol`, `timeout` or `auth`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// The response's headers.

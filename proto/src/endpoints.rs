@@ -4,7 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Attempt, DeliverySettings, SigningScheme, null::present, object::object};
+use crate::{
+    Attempt, DeliverySettings, EndpointAuth, SigningScheme,
+    null::present,
+    object::{object, optional_object},
+};
 
 /// An endpoint to be registered on a queue.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -22,9 +26,17 @@ pub struct NewEndpoint {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub filter: Vec<String>,
-    /// Headers sent with each request, at most 32; not those that Posthaste or HTTP itself sets.
+    /// Headers sent with each request, at most 32; not those that Posthaste or HTTP itself sets. Whoever may read the endpoint reads their
+    /// values: secrets belong into `auth`.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// How its requests show who sends them.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
+    pub auth: Option<EndpointAuth>,
     /// How its deliveries are made, where it differs from its queue.
     #[serde(default, deserialize_with = "object")]
     pub settings: DeliverySettings,
@@ -36,7 +48,7 @@ pub struct NewEndpoint {
     pub secret: Option<String>,
 }
 
-/// What of an endpoint is to change: what is left out stays; `filter` and `headers` are replaced whole; `settings` is a JSON merge patch.
+/// What of an endpoint is to change: what is left out stays; `filter`, `headers` and `auth` are replaced whole; `settings` is a JSON merge patch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -73,6 +85,13 @@ pub struct EndpointUpdate {
     )]
     #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub headers: Option<BTreeMap<String, String>>,
+    /// How its requests show who sends them from now on, whole; `null` takes it away.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub auth: Option<Option<EndpointAuth>>,
     /// A merge patch of the settings.
     #[serde(
         default,
@@ -112,6 +131,9 @@ pub struct Endpoint {
     pub filter: Vec<String>,
     /// Headers sent with each request.
     pub headers: BTreeMap<String, String>,
+    /// How its requests show who sends them, with `set` in the place of every secret value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<EndpointAuth>,
     /// What was set on it; what is absent is its queue's, or the default.
     pub settings: DeliverySettings,
     /// Whether it is pushed to.

@@ -45,7 +45,7 @@ pub struct Event {
     /// The HTTP status of the endpoint's answer, if it answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// The kind of failure, if it did not: `dns`, `refused`, `connect`, `tls`, `reset`, `protocol`, `timeout`.
+    /// The kind of failure, if it did not: `dns`, `refused`, `connect`, `tls`, `reset`, `protocol`, `timeout`, `auth`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// Why: at most 200 characters.

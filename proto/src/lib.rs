@@ -9,6 +9,7 @@ mod attempts;
 mod audit;
 mod dead_letters;
 mod duration;
+mod endpoint_auth;
 mod endpoints;
 mod events;
 #[cfg(feature = "grpc")]
@@ -35,6 +36,7 @@ pub use attempts::{Attempt, Header, Timing};
 pub use audit::{Actor, ActorKind, AuditEntry};
 pub use dead_letters::{DeadLetter, DeadLetterFilter, Replayed};
 pub use duration::Span;
+pub use endpoint_auth::{BasicAuth, ClientCertificate, EndpointAuth, OAuth2, TlsVersion};
 pub use endpoints::{Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, TestResult, TestSend};
 pub use events::{Event, EventKind, EventMessage, Missed, MissedKind};
 pub use keys::{EnqueueRate, Key, KeyUpdate, NewKey, RotateKey, Scope};

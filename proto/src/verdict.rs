@@ -68,7 +68,7 @@ pub struct VerdictMatch {
         deserialize_with = "optional_object"
     )]
     pub header: Option<HeaderMatch>,
-    /// That no answer came, and for which of these reasons: `dns`, `refused`, `connect`, `tls`, `reset`, `protocol`, `timeout`.
+    /// That no answer came, and for which of these reasons: `dns`, `refused`, `connect`, `tls`, `reset`, `protocol`, `timeout`, `auth`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(min_items = 1, max_items = 7))]
     pub failure: Option<Vec<String>>,
@@ -242,7 +242,7 @@ pub struct VerdictCase {
     /// Headers of the answer, at most 100; `retry-after` is understood.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// Why no answer came: `dns`, `refused`, `connect`, `tls`, `reset`, `protocol`, `timeout`.
+    /// Why no answer came: `dns`, `refused`, `connect`, `tls`, `reset`, `protocol`, `timeout`, `auth`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
     /// Which attempt it is, from 1; default the first.

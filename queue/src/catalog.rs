@@ -205,7 +205,7 @@ impl Queue {
     async fn read_endpoints(&self, next: &mut Snapshot, known: i64, changed: &mut Changed) -> Result<()> {
         let rows = sqlx::query!(
             r#"-- catalog: changed endpoints
-            SELECT id, queue_id, shard, url, filter, headers AS "headers: Json<BTreeMap<String, String>>",
+            SELECT id, queue_id, shard, url, filter, headers AS "headers: Json<BTreeMap<String, String>>", auth_sealed,
                 settings AS "settings: Json<DeliverySettings>", status, deleted_at
             FROM endpoints WHERE changed > $1"#,
             known
@@ -237,6 +237,7 @@ impl Queue {
                 url,
                 filter: row.filter,
                 headers: row.headers.0,
+                auth: self.open_auth(row.id, row.auth_sealed.as_deref())?,
                 own: row.settings.0,
                 settings: self.inner.config.defaults.clone(),
                 status: parse_status(&row.status)

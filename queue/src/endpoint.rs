@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::{
+    auth::{self, Auth},
     error::Problems,
     glob, headers,
     id::{EndpointId, QueueId},
@@ -41,6 +42,8 @@ pub struct Endpoint {
     pub filter: Vec<String>,
     /// Headers sent with each request.
     pub headers: BTreeMap<String, String>,
+    /// How its requests show who sends them.
+    pub auth: Option<Auth>,
     /// What was set on it.
     pub own: DeliverySettings,
     /// The settings that hold.
@@ -106,6 +109,9 @@ pub(crate) fn check(endpoint: &NewEndpoint, problems: &mut Problems) -> Option<U
     }
     check_description(&endpoint.description, problems);
     headers::check(&endpoint.headers, "headers", problems);
+    if let Some(auth) = &endpoint.auth {
+        auth::check(auth, problems);
+    }
     settings::check(&endpoint.settings, "settings", problems);
     check_url(&endpoint.url)
         .map_err(|problem| problems.add("url", problem))

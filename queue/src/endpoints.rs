@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use proto::{DeliverySettings, EndpointStatus, EndpointUpdate, EventKind, NewEndpoint};
+use proto::{DeliverySettings, EndpointAuth, EndpointStatus, EndpointUpdate, EventKind, NewEndpoint};
 use sqlx::types::Json;
 
 use crate::{
     audit::{Action, Deed},
     catalog,
+    change::Change,
     db::Queue,
     disable::DisabledBy,
     endpoint::{self, shard_of},
@@ -24,6 +25,7 @@ struct Row {
     description: String,
     filter: Vec<String>,
     headers: Json<BTreeMap<String, String>>,
+    auth_shown: Option<Json<EndpointAuth>>,
     settings: Json<DeliverySettings>,
     status: String,
     disabled_reason: Option<String>,
@@ -42,6 +44,7 @@ impl Row {
             description: self.description,
             filter: self.filter,
             headers: self.headers.0,
+            auth: self.auth_shown.map(|auth| auth.0),
             settings: self.settings.0,
             status,
             disabled_reason: self.disabled_reason,
@@ -89,6 +92,7 @@ impl Queue {
             return Err(Error::invalid("url", "cannot be read"));
         };
         let id = self.mint(now);
+        let auth = self.seal_auth(id, new.auth.as_ref())?;
         let mut change = self.begin_change().await?;
         let queue_id = sqlx::query_scalar!(
             "-- find queue\nSELECT id FROM queues WHERE name = $1 AND deleted_at IS NULL",
@@ -99,8 +103,9 @@ impl Queue {
         .ok_or_else(|| Error::NotFound(format!("queue {queue:?}")))?;
         sqlx::query!(
             "-- make endpoint
-            INSERT INTO endpoints (id, queue_id, shard, url, description, filter, headers, settings, created_at, updated_at, changed)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+            INSERT INTO endpoints (id, queue_id, shard, url, description, filter, headers, settings, created_at, updated_at, changed,
+                auth_sealed, auth_key_id, auth_shown)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, CASE WHEN $11::bytea IS NOT NULL THEN $12 END, $13)",
             id,
             queue_id,
             i16::from(shard_of(id)),
@@ -110,10 +115,16 @@ impl Queue {
             Json(&new.headers) as _,
             Json(&new.settings) as _,
             now,
-            change.version
+            change.version,
+            auth.as_ref().map(|auth| auth.bytes.as_slice()),
+            self.inner.vault.key_id(),
+            auth.as_ref().map(|auth| &auth.shown) as _
         )
         .execute(&mut *change.tx)
         .await?;
+        if auth.is_some() {
+            self.audit_auth(&mut change, id, queue, now).await?;
+        }
         self.insert_secret(&mut change, id, queue, &secret, now).await?;
         change.commit(self).await?;
         self.tell_endpoints(EventKind::EndpointCreated, queue_id, &[id], None, now);
@@ -122,13 +133,29 @@ impl Queue {
         Ok(made)
     }
 
+    async fn audit_auth(
+        &self,
+        change: &mut Change,
+        id: EndpointId,
+        queue: &str,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let deed = Deed {
+            action: Action::AuthChanged,
+            subject: id.to_string(),
+            endpoint: Some(id),
+            queues: &[queue.to_owned()],
+        };
+        self.audit(&mut change.tx, deed, now).await
+    }
+
     /// Reads an endpoint.
     pub async fn read_endpoint(&self, id: EndpointId) -> Result<proto::Endpoint> {
         sqlx::query_as!(
             Row,
             r#"-- read endpoint
             SELECT e.id, q.name AS queue, e.url, e.description, e.filter, e.headers AS "headers: Json<BTreeMap<String, String>>",
-                e.settings AS "settings: Json<DeliverySettings>", e.status, e.disabled_reason, e.created_at, e.updated_at
+                e.auth_shown AS "auth_shown: Json<EndpointAuth>", e.settings AS "settings: Json<DeliverySettings>", e.status, e.disabled_reason, e.created_at, e.updated_at
             FROM endpoints e JOIN queues q ON q.id = e.queue_id WHERE e.id = $1 AND e.deleted_at IS NULL"#,
             id
         )
@@ -150,7 +177,7 @@ impl Queue {
             Row,
             r#"-- list endpoints
             SELECT e.id, q.name AS queue, e.url, e.description, e.filter, e.headers AS "headers: Json<BTreeMap<String, String>>",
-                e.settings AS "settings: Json<DeliverySettings>", e.status, e.disabled_reason, e.created_at, e.updated_at
+                e.auth_shown AS "auth_shown: Json<EndpointAuth>", e.settings AS "settings: Json<DeliverySettings>", e.status, e.disabled_reason, e.created_at, e.updated_at
             FROM endpoints e JOIN queues q ON q.id = e.queue_id
             WHERE e.queue_id = $1 AND e.id > $2 AND e.deleted_at IS NULL ORDER BY e.id LIMIT $3"#,
             queue_id,
@@ -172,9 +199,9 @@ impl Queue {
         let mut change = self.begin_change().await?;
         let current = sqlx::query!(
             r#"-- update endpoint: read
-            SELECT queue_id, url, description, filter, headers AS "headers: Json<BTreeMap<String, String>>",
-                settings AS "settings: Json<DeliverySettings>"
-            FROM endpoints WHERE id = $1 AND deleted_at IS NULL"#,
+            SELECT e.queue_id, q.name AS queue, e.url, e.description, e.filter, e.headers AS "headers: Json<BTreeMap<String, String>>",
+                e.settings AS "settings: Json<DeliverySettings>"
+            FROM endpoints e JOIN queues q ON q.id = e.queue_id WHERE e.id = $1 AND e.deleted_at IS NULL"#,
             id
         )
         .fetch_optional(&mut *change.tx)
@@ -185,6 +212,7 @@ impl Queue {
             description: update.description.unwrap_or(current.description),
             filter: update.filter.unwrap_or(current.filter),
             headers: update.headers.unwrap_or(current.headers.0),
+            auth: update.auth.clone().flatten(),
             settings: patched(&current.settings.0, update.settings)?,
             scheme: None,
             secret: None,
@@ -206,6 +234,20 @@ impl Queue {
         )
         .execute(&mut *change.tx)
         .await?;
+        if update.auth.is_some() {
+            let auth = self.seal_auth(id, next.auth.as_ref())?;
+            sqlx::query!(
+                "-- update endpoint: auth
+                UPDATE endpoints SET auth_sealed = $2, auth_key_id = CASE WHEN $2::bytea IS NOT NULL THEN $3 END, auth_shown = $4 WHERE id = $1",
+                id,
+                auth.as_ref().map(|auth| auth.bytes.as_slice()),
+                self.inner.vault.key_id(),
+                auth.as_ref().map(|auth| &auth.shown) as _
+            )
+            .execute(&mut *change.tx)
+            .await?;
+            self.audit_auth(&mut change, id, &current.queue, now).await?;
+        }
         change.commit(self).await?;
         self.tell_endpoints(EventKind::EndpointUpdated, current.queue_id, &[id], None, now);
         self.read_endpoint(id).await

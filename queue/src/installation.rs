@@ -27,7 +27,10 @@ impl Queue {
         .await?;
         let row = sqlx::query!(
             r#"-- installation
-            SELECT vault_fingerprint, (SELECT key_id FROM endpoint_secrets WHERE key_id <> ALL ($1) LIMIT 1) AS strange FROM installation"#,
+            SELECT vault_fingerprint, coalesce(
+                (SELECT key_id FROM endpoint_secrets WHERE key_id <> ALL ($1) LIMIT 1),
+                (SELECT auth_key_id FROM endpoints WHERE auth_key_id <> ALL ($1) LIMIT 1)
+            ) AS strange FROM installation"#,
             &known
         )
         .fetch_one(&self.inner.pool)
@@ -56,7 +59,7 @@ impl Queue {
         self.audit_ahead(deed, now).await?;
         let mut batches = Batches::begin();
         loop {
-            let done = self.reseal_secrets().await?;
+            let done = self.reseal_secrets().await? + self.reseal_auth().await?;
             if let Some(count) = batches.add(done) {
                 if !count.more {
                     self.settle_vault().await?;
@@ -100,12 +103,47 @@ impl Queue {
         Ok(done.rows_affected())
     }
 
+    async fn reseal_auth(&self) -> Result<u64> {
+        let vault = &self.inner.vault;
+        let mut tx = self.inner.pool.begin().await?;
+        let rows = sqlx::query!(
+            r#"-- reseal: read auth
+            SELECT id, auth_sealed AS "sealed!" FROM endpoints WHERE auth_key_id <> $1 ORDER BY id LIMIT $2 FOR UPDATE"#,
+            vault.key_id(),
+            BATCH
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let (mut ids, mut sealed) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
+        for row in rows {
+            let auth = vault
+                .open(row.id, &row.sealed)
+                .map_err(|e| Error::corrupt("endpoints", "auth_sealed", row.id, e))?;
+            let auth = zeroize::Zeroizing::new(auth);
+            ids.push(row.id);
+            sealed.push(self.with_ids(|_, rng| vault.seal(row.id, &auth, rng)));
+        }
+        let done = sqlx::query!(
+            "-- reseal: auth
+            UPDATE endpoints AS e SET auth_sealed = n.sealed, auth_key_id = $3
+            FROM unnest($1::uuid[], $2::bytea[]) AS n (id, sealed) WHERE e.id = n.id",
+            &ids,
+            &sealed,
+            vault.key_id()
+        )
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(done.rows_affected())
+    }
+
     /// Names the key that seals now as that of the database, once no other has sealed anything.
     async fn settle_vault(&self) -> Result<()> {
         sqlx::query!(
             "-- installation: new key
             UPDATE installation SET vault_fingerprint = $1
-            WHERE NOT EXISTS (SELECT FROM endpoint_secrets WHERE key_id IS DISTINCT FROM $1)",
+            WHERE NOT EXISTS (SELECT FROM endpoint_secrets WHERE key_id IS DISTINCT FROM $1)
+                AND NOT EXISTS (SELECT FROM endpoints WHERE auth_key_id <> $1)",
             self.inner.vault.key_id()
         )
         .execute(&self.inner.pool)

@@ -7,6 +7,7 @@
 //! - [`outcome`] → [`verdict`] (by [`retry`] and [`settings`]) → [`finish`]: what happened, what is decided, what is written.
 //! - [`keys`], [`rights`]: who may ask for what.
 //! - [`signature`], [`secrets`], [`vault`]: signing secrets, what they make, and how they are kept.
+//! - [`auth`]: how an endpoint's requests show who sends them.
 //! - [`audit`]: who did what of consequence.
 //! - [`replays`]: jobs that make new deliveries of old tasks.
 //! - [`events`]: what happens, told to whoever subscribes.
@@ -17,6 +18,7 @@
 pub mod ages;
 pub mod attempts;
 pub mod audit;
+pub mod auth;
 pub mod cancel;
 pub mod catalog;
 pub mod change;

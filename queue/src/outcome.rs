@@ -53,11 +53,13 @@ pub enum FailureKind {
     Protocol,
     /// The attempt's total deadline passed, wherever it then was.
     Timeout,
+    /// What the endpoint asks for to know who sends could not be had: an access token, a client certificate that is of use.
+    Auth,
 }
 
 impl FailureKind {
     /// Every kind, for filters and documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Dns,
         Self::Refused,
         Self::Connect,
@@ -65,6 +67,7 @@ impl FailureKind {
         Self::Reset,
         Self::Protocol,
         Self::Timeout,
+        Self::Auth,
     ];
 
     /// The word used in the database, the API and metrics.
@@ -77,6 +80,7 @@ impl FailureKind {
             Self::Reset => "reset",
             Self::Protocol => "protocol",
             Self::Timeout => "timeout",
+            Self::Auth => "auth",
         }
     }
 

@@ -8,7 +8,7 @@ use proto::RetryPolicy;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    error::{Problems, Result},
+    error::{Error, Problems, Result},
     glob, headers,
     id::{QueueId, TaskId},
     settings,
@@ -53,6 +53,41 @@ pub struct Checked {
     pub(crate) task: NewTask,
     pub(crate) due_at: DateTime<Utc>,
     pub(crate) fingerprint: Option<[u8; 32]>,
+}
+
+/// Through how many servers like this one a task may have come. More are a circle: no chain of them that anybody builds is as long.
+pub const HOPS_MAX: u8 = 8;
+
+/// The header that counts them.
+pub const HOP: &str = "posthaste-hop";
+
+/// Reads the count in a request's header `posthaste-hop`; none is 0.
+pub fn read_hops(header: Option<&str>) -> Result<u8> {
+    let hops = header.map_or(Ok(0), |text| text.parse::<u8>());
+    match hops {
+        Ok(hops) if hops < HOPS_MAX => Ok(hops),
+        Ok(hops) => Err(Error::invalid(
+            HOP,
+            format!(
+                "this came through {hops} servers like this one: an endpoint of one of them leads back here, in a circle"
+            ),
+        )),
+        Err(_) => Err(Error::invalid(
+            HOP,
+            "a number from 0 on: how many servers it came through",
+        )),
+    }
+}
+
+impl Checked {
+    /// The task after it came through so many servers: it goes on with that, so that a circle is noticed.
+    #[must_use]
+    pub fn after_hops(mut self, hops: u8) -> Self {
+        if hops > 0 {
+            self.task.headers.insert(HOP.to_owned(), hops.to_string());
+        }
+        self
+    }
 }
 
 /// Checks a task against the rules and `payload_max` (bytes). All problems are reported at once.
@@ -186,6 +221,28 @@ pub struct Content {
     pub headers: BTreeMap<String, String>,
     /// Its own retry policy.
     pub retry: Option<RetryPolicy>,
+}
+
+#[cfg(test)]
+mod hops {
+    use super::*;
+
+    #[test]
+    fn a_circle_ends() {
+        for (header, expected) in [
+            (None, Some(0)),
+            (Some("0"), Some(0)),
+            (Some("7"), Some(7)),
+            (Some("8"), None),
+            (Some("255"), None),
+            (Some("256"), None),
+            (Some("-1"), None),
+            (Some("x"), None),
+            (Some(""), None),
+        ] {
+            assert_eq!(read_hops(header).ok(), expected, "{header:?}");
+        }
+    }
 }
 
 #[cfg(test)]

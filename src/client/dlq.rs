@@ -95,7 +95,7 @@ struct FilterArgs {
     #[arg(long)]
     status: Option<u16>,
 
-    /// Those whose last attempt failed like this: dns, refused, connect, tls, reset, protocol or timeout
+    /// Those whose last attempt failed like this: dns, refused, connect, tls, reset, protocol, timeout or auth
     #[arg(long)]
     failure: Option<String>,
 

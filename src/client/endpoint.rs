@@ -1,9 +1,11 @@
 //! `posthaste endpoint`
 
-use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 use posthaste_client::proto::{
-    Endpoint, EndpointUpdate, Lane, NewEndpoint, SigningScheme, TestResult, TestSend,
+    Endpoint, EndpointAuth, EndpointUpdate, Lane, NewEndpoint, SigningScheme, TestResult, TestSend,
 };
 use uuid::Uuid;
 
@@ -56,6 +58,8 @@ enum Verb {
         #[arg(long, value_name = "NAME: VALUE", value_parser = header)]
         header: Vec<(String, String)>,
         #[command(flatten)]
+        auth: AuthArgs,
+        #[command(flatten)]
         settings: NewSettings,
         /// How deliveries are signed first of all: v1 (HMAC) or v1a (ed25519) [default: v1]
         #[arg(long, value_parser = secret::scheme)]
@@ -97,6 +101,11 @@ enum Verb {
         /// No header of its own is sent
         #[arg(long, conflicts_with = "header")]
         no_headers: bool,
+        #[command(flatten)]
+        auth: AuthArgs,
+        /// Its requests show nothing of who sends them
+        #[arg(long, conflicts_with = "auth")]
+        no_auth: bool,
         #[command(flatten)]
         settings: ChangedSettings,
     },
@@ -163,6 +172,28 @@ enum Verb {
     },
 }
 
+/// How requests show who sends them. Secrets stay out of the list of processes.
+#[derive(Debug, Args)]
+struct AuthArgs {
+    /// File with how its requests show who sends them, a JSON object as the API takes it; - for standard input
+    #[arg(long, value_name = "FILE")]
+    auth: Option<PathBuf>,
+}
+
+impl AuthArgs {
+    fn read(self) -> Result<Option<EndpointAuth>> {
+        let Some(path) = self.auth else { return Ok(None) };
+        let text = if path.as_os_str() == "-" {
+            std::io::read_to_string(std::io::stdin()).context("cannot read standard input")?
+        } else {
+            std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?
+        };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| Usage(format!("--auth: {error}")).into())
+    }
+}
+
 /// Which endpoint.
 #[derive(Debug, Clone, Copy, Args)]
 pub(super) struct Which {
@@ -182,6 +213,7 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
             description,
             filter,
             header,
+            auth,
             settings,
             scheme,
             secret_stdin,
@@ -191,6 +223,7 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
                 description,
                 filter,
                 headers: headers(header)?,
+                auth: auth.read()?,
                 settings: settings.read()?,
                 scheme,
                 secret: secret_stdin
@@ -209,6 +242,8 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
             no_filter,
             header,
             no_headers,
+            auth,
+            no_auth,
             settings,
         } => {
             let update = EndpointUpdate {
@@ -218,6 +253,11 @@ pub(super) async fn run(args: EndpointArgs, environment: &Environment) -> Result
                 headers: (no_headers || !header.is_empty())
                     .then(|| headers(header))
                     .transpose()?,
+                auth: if no_auth {
+                    Some(None)
+                } else {
+                    auth.read()?.map(Some)
+                },
                 settings: settings.patch()?,
             };
             if update == EndpointUpdate::default() {
@@ -284,6 +324,7 @@ impl Session {
         fields.extend([
             ("filter", endpoint.filter.join(" ")),
             ("headers", lines.collect()),
+            ("auth", rows::auth(endpoint.auth.as_ref())),
             ("settings", rows::settings(&endpoint.settings)),
             ("made", times.exact(endpoint.created_at)),
             ("changed", times.exact(endpoint.updated_at)),

@@ -107,7 +107,7 @@ struct NewArgs {
     #[arg(long)]
     status: Option<u16>,
 
-    /// That whose last attempt failed like this: dns, refused, connect, tls, reset, protocol or timeout
+    /// That whose last attempt failed like this: dns, refused, connect, tls, reset, protocol, timeout or auth
     #[arg(long)]
     failure: Option<String>,
 

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use posthaste_client::proto::{
-    Attempt, DeadLetter, Delivery, DeliverySettings, Endpoint, EndpointStatus, Key, Queue, Replay,
-    ReplayFilter, Secret, Task,
+    Attempt, DeadLetter, Delivery, DeliverySettings, Endpoint, EndpointAuth, EndpointStatus, Key, Queue,
+    Replay, ReplayFilter, Secret, Task,
 };
 use serde::Serialize;
 
@@ -20,6 +20,15 @@ pub(super) fn word(state: impl Serialize) -> String {
 
 /// Settings in one line, as `--set` takes them; those that are not set are left out.
 pub(super) fn settings(settings: &DeliverySettings) -> String {
+    flat(settings)
+}
+
+/// What an endpoint's requests show, in one line; PEM by its first.
+pub(super) fn auth(auth: Option<&EndpointAuth>) -> String {
+    flat(auth)
+}
+
+fn flat(value: impl Serialize) -> String {
     fn flatten(prefix: &str, value: &serde_json::Value, parts: &mut Vec<String>) {
         match value {
             serde_json::Value::Object(fields) => {
@@ -28,16 +37,15 @@ pub(super) fn settings(settings: &DeliverySettings) -> String {
                     flatten(&format!("{prefix}{dot}{name}"), value, parts);
                 }
             }
-            serde_json::Value::String(text) => parts.push(format!("{prefix}={text}")),
+            serde_json::Value::String(text) => {
+                parts.push(format!("{prefix}={}", text.lines().next().unwrap_or_default()));
+            }
+            serde_json::Value::Null => {}
             other => parts.push(format!("{prefix}={other}")),
         }
     }
     let mut parts = vec![];
-    flatten(
-        "",
-        &serde_json::to_value(settings).unwrap_or_default(),
-        &mut parts,
-    );
+    flatten("", &serde_json::to_value(value).unwrap_or_default(), &mut parts);
     parts.join(" ")
 }
 

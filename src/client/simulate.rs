@@ -20,7 +20,7 @@ pub(super) struct CaseArgs {
     #[arg(long, value_name = "NAME: VALUE", value_parser = header, conflicts_with = "failure")]
     header: Vec<(String, String)>,
 
-    /// Why no answer comes: dns, refused, connect, tls, reset, protocol or timeout
+    /// Why no answer comes: dns, refused, connect, tls, reset, protocol, timeout or auth
     #[arg(long)]
     failure: Option<String>,
 

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use dispatcher::push::Proxy;
 use ipnet::IpNet;
 use proto::Span;
 use tracing_subscriber::EnvFilter;
@@ -229,6 +230,26 @@ fn range(item: &str) -> Result<IpNet, String> {
             net.trunc(),
             net.addr()
         ))
+    }
+}
+
+/// The URL of a proxy; its password is never shown.
+#[derive(Debug)]
+pub struct ProxyUrl;
+
+impl Kind for ProxyUrl {
+    type Value = Proxy;
+
+    fn parse(&self, text: &str) -> Result<Proxy, String> {
+        text.trim().parse().map_err(str::to_owned)
+    }
+
+    fn allowed(&self) -> String {
+        "http://user:password@host:port or socks5://user:password@host:port".to_owned()
+    }
+
+    fn secrecy(&self) -> Secrecy {
+        Secrecy::Password
     }
 }
 

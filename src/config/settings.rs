@@ -6,7 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::kind::{
-    Count, DatabaseUrl, Key, Keys, Kind, Listen, LogFilter, Maybe, Place, Ranges, Size, Switch, Time, Words,
+    Count, DatabaseUrl, Key, Keys, Kind, Listen, LogFilter, Maybe, Place, ProxyUrl, Ranges, Size, Switch,
+    Time, Words,
 };
 use super::{Effective, Secrecy, Surroundings};
 
@@ -212,6 +213,10 @@ settings! {
     EGRESS_ALLOW: Ranges = "egress.allow",
         Derived("loopback while trying it out (no database.url, every port on loopback), else none", egress_allow),
         Ranges;
+    /// A proxy through which endpoints and token servers are reached: http (CONNECT) or socks5. Names are resolved and
+    /// addresses judged here all the same, and the proxy is told an address: it must let pass connections to any port that
+    /// endpoints have. Proxies that the environment names are never used.
+    EGRESS_PROXY: Maybe<ProxyUrl> = "egress.proxy", Fixed(""), Maybe(ProxyUrl);
 
     /// The form of log lines on standard error.
     LOG_FORMAT: Words<LogFormat> = "log.format", Fixed("text"),

@@ -170,6 +170,7 @@ impl State {
             url: new.url,
             description: String::new(),
             filter: Vec::new(),
+            auth: None,
             headers: HashMap::new().into_iter().collect(),
             settings: new.settings,
             status: EndpointStatus::Enabled,

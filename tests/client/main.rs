@@ -2,8 +2,8 @@
 //!
 //! - `terminal`: a user with a home of their own, who calls the program and looks at what it prints.
 //! - `login`: profiles and keys. `queues`: queues, endpoints and their secrets. `enqueues`: one task, any bytes, a file of many.
-//!   `tasks`: what became of them, and dead letters. `keys`: API keys. `events`: what happens, as it happens. `shape`: how the command
-//!   line answers at all.
+//!   `tasks`: what became of them, and dead letters. `keys`: API keys. `events`: what happens, as it happens. `signing`: schemes,
+//!   endpoint authentication, the audit. `shape`: how the command line answers at all.
 
 mod enqueues;
 mod events;
@@ -18,5 +18,6 @@ mod keys;
 mod login;
 mod queues;
 mod shape;
+mod signing;
 mod tasks;
 mod terminal;

@@ -1,5 +1,6 @@
 //! The program as a whole: real processes, a real PostgreSQL, real sockets, and what becomes of tasks when one of them fails.
 //!
+//! - `access`: how requests show who sends them.
 //! - `crash`: nodes and databases that are killed under load. `outage`: a database that is away. `shutdown`: signals.
 //! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
@@ -9,6 +10,7 @@
 //! - `limits`: how fast it goes and how old it gets. `breaker`: endpoints that are down. `bench`: what measures it.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
+mod access;
 mod backlog;
 mod bench;
 mod breaker;

@@ -51,7 +51,8 @@ fn read(request: &Request) -> (Sign, Load) {
             | FailureKind::Connect
             | FailureKind::Tls
             | FailureKind::Reset
-            | FailureKind::Protocol => (Sign::Down, Load::Unknown),
+            | FailureKind::Protocol
+            | FailureKind::Auth => (Sign::Down, Load::Unknown),
         },
     }
 }

@@ -17,6 +17,7 @@ use queue::retry_after;
 use super::connect::{ConnectError, Connector};
 use super::progress::{self, Progress, Stage, micros_since};
 use super::stream::Link;
+use super::tls::{Identity, IdentityError};
 use super::{Config, ConfigError, failure, read};
 
 /// The smallest read buffer that hyper accepts.
@@ -54,10 +55,17 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     config: Config,
+    connector: Connector,
     user_agent: HeaderValue,
     pooled: legacy::Client<Connector, Full<Bytes>>,
     /// Keeps nothing alive, so that what it sends goes over a connection made for it.
     fresh: legacy::Client<Connector, Full<Bytes>>,
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").finish_non_exhaustive()
+    }
 }
 
 impl Client {
@@ -72,17 +80,33 @@ impl Client {
             return Err(ConfigError::HeadersMax);
         }
         let connector = Connector::new(&config)?;
+        Self::over(connector, config, user_agent)
+    }
+
+    fn over(connector: Connector, config: Config, user_agent: HeaderValue) -> Result<Self, ConfigError> {
         let mut builder = builder(&config)?;
         let pooled = builder
             .pool_max_idle_per_host(config.pool_idle_per_host)
             .build(connector.clone());
-        let fresh = builder.pool_max_idle_per_host(0).build(connector);
+        let fresh = builder.pool_max_idle_per_host(0).build(connector.clone());
         Ok(Self(Arc::new(Shared {
             config,
+            connector,
             user_agent,
             pooled,
             fresh,
         })))
+    }
+
+    /// A client with a TLS of an endpoint's own: its connections are shared with nobody else, as they say who connects.
+    pub fn with_identity(&self, own: &Identity) -> Result<Self, IdentityError> {
+        let shared = &self.0;
+        let connector = shared.connector.with(own)?;
+        let made = Self::over(connector, shared.config.clone(), shared.user_agent.clone());
+        made.map_err(|error| IdentityError {
+            field: "auth",
+            problem: error.to_string(),
+        })
     }
 
     /// Posts `request` once and says what came of it and how long its parts took. `now` is asked for the time when an

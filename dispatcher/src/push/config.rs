@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
-use super::Egress;
+use super::{Egress, Proxy};
 
 /// Settings of a [`super::Client`].
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Which addresses may be connected to.
     pub egress: Egress,
+    /// Through which proxy connections are made; `None`: directly. Never taken from the environment.
+    pub proxy: Option<Proxy>,
     /// The `user-agent` of a request that brings none of its own.
     pub user_agent: String,
     /// Certificates of authorities to trust besides the system's and Mozilla's, as PEM: for endpoints behind a
@@ -38,6 +40,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             egress: Egress::default(),
+            proxy: None,
             user_agent: concat!("Posthaste/", env!("CARGO_PKG_VERSION")).to_owned(),
             extra_roots: Vec::new(),
             response_body_kept: 16 * 1024,
@@ -71,5 +74,5 @@ pub enum ConfigError {
     ExtraRoots(String),
     /// The TLS library refused its own defaults.
     #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
+    Tls(String),
 }

@@ -13,15 +13,18 @@ use futures_util::stream::FuturesUnordered;
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use queue::outcome::{Failure, FailureKind};
+use rustls::RootCertStore;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::progress::{self, Parts, Stage, micros_since};
+use super::proxy::{Proxy, ProxyError};
 use super::resolve::Resolver;
 use super::stream::Stream;
-use super::{Config, ConfigError, Egress, Refusal, tls};
+use super::tls::{self, Identity, IdentityError};
+use super::{Config, ConfigError, Egress, Refusal};
 
 /// How long an address may keep the next one waiting (RFC 8305, section 5, recommends this).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -44,6 +47,8 @@ pub(super) enum ConnectError {
     Refused(#[from] Refusal),
     #[error("no connection to {at}: {}", explain(source))]
     Connect { at: String, source: io::Error },
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
     #[error("no connection to {at} within {limit:?}")]
     ConnectTimeout { at: String, limit: Duration },
     #[error("the TLS handshake with {host} failed: {}", tls::explain(source))]
@@ -57,7 +62,9 @@ impl ConnectError {
         let kind = match self {
             Self::Resolve { .. } | Self::NoAddress { .. } | Self::ResolveTimeout { .. } => FailureKind::Dns,
             Self::Refused(_) => FailureKind::Refused,
-            Self::Url | Self::Connect { .. } | Self::ConnectTimeout { .. } => FailureKind::Connect,
+            Self::Url | Self::Connect { .. } | Self::Proxy(_) | Self::ConnectTimeout { .. } => {
+                FailureKind::Connect
+            }
             Self::Tls { .. } | Self::TlsTimeout { .. } => FailureKind::Tls,
         };
         Failure {
@@ -87,6 +94,8 @@ struct Means {
     egress: Egress,
     resolver: Resolver,
     dns_timeout: Duration,
+    proxy: Option<Arc<Proxy>>,
+    roots: Arc<RootCertStore>,
     tls: TlsConnector,
 }
 
@@ -99,11 +108,29 @@ struct Target<'a> {
 
 impl Connector {
     pub(super) fn new(config: &Config) -> Result<Self, ConfigError> {
+        let roots = Arc::new(tls::roots(&config.extra_roots)?);
+        let tls = tls::connector(Arc::clone(&roots), &Identity::default())
+            .map_err(|error| ConfigError::Tls(error.problem))?;
         Ok(Self(Arc::new(Means {
             egress: config.egress.clone(),
             resolver: Resolver::default(),
             dns_timeout: config.dns_timeout,
-            tls: tls::connector(&config.extra_roots)?,
+            proxy: config.proxy.clone().map(Arc::new),
+            roots,
+            tls,
+        })))
+    }
+
+    /// The same with a TLS of an endpoint's own.
+    pub(super) fn with(&self, own: &Identity) -> Result<Self, IdentityError> {
+        let means = &self.0;
+        Ok(Self(Arc::new(Means {
+            egress: means.egress.clone(),
+            resolver: means.resolver.clone(),
+            dns_timeout: means.dns_timeout,
+            proxy: means.proxy.clone(),
+            roots: Arc::clone(&means.roots),
+            tls: tls::connector(Arc::clone(&means.roots), own)?,
         })))
     }
 }
@@ -138,16 +165,11 @@ impl Means {
 
         progress::enter(Stage::Connecting);
         let started = Instant::now();
-        let tcp = timeout_at(deadline, race(&addresses))
+        let tcp = timeout_at(deadline, self.open(&target, &addresses))
             .await
             .map_err(|_| ConnectError::ConnectTimeout {
                 at: target.at(),
                 limit,
-            })?
-            .and_then(|(tcp, address)| self.ready(tcp, address))
-            .map_err(|source| ConnectError::Connect {
-                at: target.at(),
-                source,
             })??;
         parts.connect = Some(micros_since(started));
         progress::note(parts);
@@ -206,6 +228,21 @@ impl Means {
             _ if vetted.is_empty() => Err(ConnectError::NoAddress { host: host() }),
             _ => Ok(alternate(vetted)),
         }
+    }
+
+    /// A connection to one of these addresses: directly, or through the proxy, which is told the address and never the name.
+    async fn open(&self, target: &Target<'_>, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
+        if let Some(proxy) = &self.proxy {
+            return Ok(proxy.connect(&self.resolver, addresses).await?);
+        }
+        race(addresses)
+            .await
+            .and_then(|(tcp, address)| self.ready(tcp, address))
+            .map_err(|source| ConnectError::Connect {
+                at: target.at(),
+                source,
+            })?
+            .map_err(ConnectError::from)
     }
 
     /// The last look at a connection before anything is sent over it.
@@ -378,5 +415,77 @@ mod tests {
         let error = race(&[closed, closed]).await.expect_err("port 1 is closed");
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
         assert!(race(&[]).await.is_err());
+    }
+
+    /// A connector that finds these addresses, lookup by lookup, and may connect to 127.0.0.2 only.
+    fn scripted(answers: &[&[&str]]) -> (Means, Resolver) {
+        let ips = |answer: &&[&str]| answer.iter().map(|ip| ip.parse().expect("an address")).collect();
+        let resolver = Resolver::scripted(answers.iter().map(ips).collect());
+        let roots = Arc::new(RootCertStore::empty());
+        let means = Means {
+            egress: Egress {
+                allow: vec!["127.0.0.2/32".parse().expect("a range")],
+                own_listeners: vec![],
+            },
+            resolver: resolver.clone(),
+            dns_timeout: Duration::from_secs(5),
+            proxy: None,
+            tls: tls::connector(Arc::clone(&roots), &Identity::default()).expect("a connector"),
+            roots,
+        };
+        (means, resolver)
+    }
+
+    /// A name whose owner lets it lead elsewhere once it was judged (DNS rebinding) gains nothing: there is one lookup a connection, and
+    /// that goes to an address of its answer which was judged.
+    #[tokio::test]
+    async fn a_name_that_changes_its_mind_is_judged_anew_and_connected_to_as_judged() {
+        let fine = tokio::net::TcpListener::bind("127.0.0.2:0")
+            .await
+            .expect("a port");
+        let port = fine.local_addr().expect("an address").port();
+        // The inner service listens on the same port.
+        let inner = tokio::net::TcpListener::bind(("127.0.0.1", port))
+            .await
+            .expect("the port");
+        let url: Uri = format!("http://rebinding.example:{port}/")
+            .parse()
+            .expect("a URL");
+        let (means, resolver) = scripted(&[
+            &["127.0.0.2"],
+            &["127.0.0.1"],
+            &["127.0.0.1", "127.0.0.2"],
+            &["::ffff:127.0.0.1"],
+            &["169.254.169.254", "::1"],
+            &[],
+        ]);
+        let limit = Duration::from_secs(20);
+        for (reached, left) in [
+            (true, 5),
+            (false, 4),
+            (true, 3),
+            (false, 2),
+            (false, 1),
+            (false, 0),
+        ] {
+            let made = means.connect(&url, limit).await;
+            assert_eq!(made.is_ok(), reached, "{:?}", made.err());
+            assert_eq!(resolver.unasked(), left, "one lookup a connection");
+            if let Err(error) = made {
+                let kind = error.failure().kind;
+                let expected = if left == 0 {
+                    FailureKind::Dns
+                } else {
+                    FailureKind::Refused
+                };
+                assert_eq!(kind, expected, "{error}");
+            }
+        }
+        for _ in 0..2 {
+            let (_, from) = fine.accept().await.expect("a connection");
+            assert!(from.ip().is_loopback());
+        }
+        let none = tokio::time::timeout(Duration::from_millis(200), inner.accept()).await;
+        assert!(none.is_err(), "the inner service was never reached");
     }
 }

@@ -5,6 +5,7 @@
 //!   there is one; at most one second try when a kept-alive connection turns out to be dead.
 //! - [`Egress`] decides which addresses may be connected to.
 //! - `connect` resolves, asks the guard about every address, connects to one it allowed, and speaks TLS.
+//! - `proxy` makes the connection through a proxy of the operator's, to an address that was vetted here all the same.
 //! - `read` keeps what is kept of an answer; `failure` names what went wrong, by the type of the error.
 //!
 //! Never done: following redirects, decompressing, taking a proxy from the environment.
@@ -15,6 +16,7 @@ mod connect;
 mod failure;
 mod guard;
 mod progress;
+mod proxy;
 mod read;
 mod resolve;
 mod stream;
@@ -23,3 +25,5 @@ mod tls;
 pub use client::{Client, Request};
 pub use config::{Config, ConfigError};
 pub use guard::{Egress, Refusal};
+pub use proxy::Proxy;
+pub use tls::{Identity, IdentityError, check_identity};

@@ -22,12 +22,35 @@ type Awaited = watch::Receiver<Option<Found>>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Resolver {
     lookups: Arc<Mutex<HashMap<Arc<str>, Awaited>>>,
+    /// What a test lets names resolve to, one answer a lookup, in place of what the system says.
+    #[cfg(test)]
+    script: Option<Arc<Mutex<std::collections::VecDeque<Vec<IpAddr>>>>>,
 }
 
 impl Resolver {
+    #[cfg(test)]
+    pub(super) fn scripted(answers: Vec<Vec<IpAddr>>) -> Self {
+        let script = Some(Arc::new(Mutex::new(answers.into())));
+        Self {
+            script,
+            ..Self::default()
+        }
+    }
+
+    /// How many answers of the script nobody has asked for.
+    #[cfg(test)]
+    pub(super) fn unasked(&self) -> usize {
+        self.script.as_ref().map_or(0, |script| script.lock().len())
+    }
+
     /// Every address of `host`, in the order of preference that the system gives them (RFC 6724). Takes as long as
     /// the system takes: put a deadline around it.
     pub(super) async fn resolve(&self, host: &str) -> Found {
+        #[cfg(test)]
+        if let Some(script) = &self.script {
+            let next = script.lock().pop_front().unwrap_or_default();
+            return Ok(next.into());
+        }
         let mut answer = self.join(host);
         match answer.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(found)) => found.clone(),

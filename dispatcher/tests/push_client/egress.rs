@@ -50,6 +50,24 @@ async fn a_refusal_tells_nothing_of_what_is_there() {
 }
 
 #[tokio::test]
+async fn a_redirect_leads_nowhere() {
+    for status in [301, 302, 303, 307, 308] {
+        for place in [
+            "http://169.254.169.254/latest/meta-data/",
+            "//127.0.0.1:1/",
+            "/elsewhere",
+        ] {
+            let head =
+                format!("HTTP/1.1 {status} Elsewhere\r\nlocation: {place}\r\ncontent-length: 0\r\n\r\n");
+            let receiver = Receiver::answering(head).await;
+            let client = Client::new(config()).expect("a client");
+            let (answer, _) = answered(&client, &receiver.url()).await;
+            assert_eq!((answer.status, receiver.connections()), (status, 1), "{place}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_own_listener_is_refused_though_its_range_is_allowed() {
     let receiver = Receiver::answering(NO_CONTENT).await;
     let port = receiver.address.port();

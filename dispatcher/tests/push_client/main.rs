@@ -4,6 +4,8 @@ mod answers;
 mod egress;
 mod hostile;
 mod http2;
+mod identity;
 mod kept_alive;
+mod proxy;
 mod receiver;
 mod tls;

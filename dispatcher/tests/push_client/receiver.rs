@@ -62,6 +62,20 @@ impl Receiver {
         .await
     }
 
+    /// The same for who sends but a head: a proxy's client.
+    pub(crate) async fn answering_head(bytes: &'static str) -> Self {
+        Self::start(move |mut tcp, _| async move {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = tcp.read_u8().await else { return };
+                head.push(byte);
+            }
+            let _ = tcp.write_all(bytes.as_bytes()).await;
+            rest(tcp).await;
+        })
+        .await
+    }
+
     /// How many connections were made to it.
     pub(crate) fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)

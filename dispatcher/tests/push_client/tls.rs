@@ -24,7 +24,7 @@ impl Authority {
         Self::named("authority")
     }
 
-    fn named(name: &str) -> Self {
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = CertificateParams::new([]).expect("parameters");
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -39,6 +39,59 @@ impl Authority {
             ..config()
         })
         .expect("a client")
+    }
+
+    /// Itself, for whoever is to trust it.
+    pub(crate) fn pem(&self) -> Vec<u8> {
+        self.0.pem().into_bytes()
+    }
+
+    /// A certificate for a client, and its key, both in PEM.
+    pub(crate) fn client_certificate(&self) -> (String, String) {
+        let key = KeyPair::generate().expect("a key");
+        let signed = certificate("client")
+            .signed_by(&key, &self.0)
+            .expect("a certificate");
+        (signed.pem(), key.serialize_pem())
+    }
+
+    /// How a server presents itself that asks for a certificate from here, and speaks one version.
+    pub(crate) fn asking(&self, version: &'static rustls::SupportedProtocolVersion) -> rustls::ServerConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.0.der().clone()).expect("a root");
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+            .build()
+            .expect("a verifier");
+        let (certificate, key) = self.of_localhost();
+        rustls::ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .expect("versions")
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(vec![certificate], key)
+            .expect("a server")
+    }
+
+    /// How a server presents itself that speaks one version.
+    pub(crate) fn speaking(
+        &self,
+        version: &'static rustls::SupportedProtocolVersion,
+    ) -> rustls::ServerConfig {
+        let (certificate, key) = self.of_localhost();
+        rustls::ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[version])
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("a server")
+    }
+
+    fn of_localhost(&self) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let key = KeyPair::generate().expect("a key");
+        let signed = certificate("localhost")
+            .signed_by(&key, &self.0)
+            .expect("a certificate");
+        let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
+        (signed.der().clone(), key)
     }
 
     /// How a server presents itself with a certificate from here.
@@ -73,7 +126,7 @@ fn provider() -> Arc<rustls::crypto::CryptoProvider> {
 }
 
 /// A receiver that answers every request in TLS.
-async fn receiver(server: rustls::ServerConfig) -> Receiver {
+pub(crate) async fn receiver(server: rustls::ServerConfig) -> Receiver {
     let acceptor = TlsAcceptor::from(Arc::new(server));
     Receiver::start(move |tcp, _| {
         let acceptor = acceptor.clone();
@@ -190,23 +243,8 @@ async fn a_handshake_that_breaks_is_a_tls_failure() {
 #[tokio::test]
 async fn asking_for_a_client_certificate_is_a_tls_failure() {
     let authority = Authority::new();
-    let mut roots = RootCertStore::empty();
-    roots.add(authority.0.der().clone()).expect("a root");
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
-        .build()
-        .expect("a verifier");
-    let key = KeyPair::generate().expect("a key");
-    let signed = certificate("localhost")
-        .signed_by(&key, &authority.0)
-        .expect("a certificate");
-    let key = PrivateKeyDer::try_from(key.serialize_der()).expect("a key");
     for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
-        let strict = rustls::ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[version])
-            .expect("versions")
-            .with_client_cert_verifier(Arc::clone(&verifier))
-            .with_single_cert(vec![signed.der().clone()], key.clone_key())
-            .expect("a server");
+        let strict = authority.asking(version);
         let receiver = receiver(strict).await;
         fails(
             &authority.client(),

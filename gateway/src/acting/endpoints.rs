@@ -45,6 +45,9 @@ impl Acting {
         // A queue that is not there is the first thing to hear of.
         self.queue().find_queue(queue).await?;
         self.gateway.vet(&new.url)?;
+        if let Some(auth) = &new.auth {
+            self.gateway.vet_auth(auth)?;
+        }
         Ok(self.audited().make_endpoint(queue, new, time::now()).await?)
     }
 
@@ -79,7 +82,10 @@ impl Acting {
         if let Some(url) = &update.url {
             self.gateway.vet(url)?;
         }
-        Ok(self.queue().update_endpoint(id, update, time::now()).await?)
+        if let Some(Some(auth)) = &update.auth {
+            self.gateway.vet_auth(auth)?;
+        }
+        Ok(self.audited().update_endpoint(id, update, time::now()).await?)
     }
 
     /// Deletes an endpoint.

@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use proto::{BatchItem, BatchResult, Enqueued, Span};
-use queue::task::{Checked, NewTask};
+use queue::task::{self, Checked, NewTask};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{raw::raw_task, read::task_of};
@@ -142,7 +142,7 @@ async fn enqueue_one(acting: &Acting, name: &str, request: Request) -> Result<Re
     task.idempotency_key =
         idempotency::agree(idempotency::from_header(&parts.headers)?, task.idempotency_key)?;
     let now = time::now();
-    let checked = acting.check(task, now)?;
+    let checked = acting.check(task, now)?.after_hops(hops(&parts.headers)?);
     Ok(accepted(acting.enqueue(queue, checked, now).await?))
 }
 
@@ -160,11 +160,21 @@ async fn enqueue_raw(acting: &Acting, name: &str, request: Request) -> Result<Re
     let now = time::now();
     let checked = acting
         .check(task, now)
-        .map_err(|refusal| refusal.rename_fields(raw::header_of))?;
+        .map_err(|refusal| refusal.rename_fields(raw::header_of))?
+        .after_hops(hops(&parts.headers)?);
     let enqueued = acting.enqueue(queue, checked, now).await;
     Ok(accepted(
         enqueued.map_err(|refusal| refusal.rename_fields(raw::header_of))?,
     ))
+}
+
+/// Through how many servers like this one a request came.
+fn hops(headers: &HeaderMap) -> Result<u8, Refusal> {
+    let value = headers.get(task::HOP);
+    // What is no text is no number either.
+    Ok(task::read_hops(
+        value.map(|value| value.to_str().unwrap_or_default()),
+    )?)
 }
 
 fn accepted(enqueued: Enqueued) -> Response {
@@ -184,6 +194,7 @@ async fn enqueue_batch(
     let queue = acting.queue_for_tasks(name).await?;
     let (parts, body) = request.into_parts();
     let form = form(&parts.headers)?;
+    let hops = hops(&parts.headers)?;
     let limit = Limit {
         bytes: acting.gateway().config().batch_max_bytes,
         field: "body",
@@ -191,10 +202,10 @@ async fn enqueue_batch(
     let whole = body::read(acting.gateway(), body, limit).await?;
     let now = time::now();
     let checked = if whole.bytes.len() <= PARSED_HERE {
-        check_all(acting, form, &whole.bytes, now)?
+        check_all(acting, form, &whole.bytes, hops, now)?
     } else {
         let (acting, bytes) = (acting.clone(), whole.bytes.clone());
-        let parsed = tokio::task::spawn_blocking(move || check_all(&acting, form, &bytes, now)).await;
+        let parsed = tokio::task::spawn_blocking(move || check_all(&acting, form, &bytes, hops, now)).await;
         parsed.map_err(|error| {
             tracing::error!(%error, "a batch could not be parsed");
             Refusal::internal()
@@ -235,6 +246,7 @@ fn check_all(
     acting: &Acting,
     form: Form,
     body: &Bytes,
+    hops: u8,
     now: DateTime<Utc>,
 ) -> Result<Vec<Result<Checked, Refusal>>, Refusal> {
     let most = acting.gateway().config().batch_max_items;
@@ -244,7 +256,7 @@ fn check_all(
     };
     let check = |item: &[u8]| -> Result<Checked, Refusal> {
         let task: NewTask = task_of(json::parse_object(item)?, body)?;
-        acting.check(task, now)
+        Ok(acting.check(task, now)?.after_hops(hops))
     };
     Ok(items.into_iter().map(check).collect())
 }

@@ -13,6 +13,7 @@ mod queues;
 mod raw;
 mod reflection;
 mod replays;
+mod signing;
 mod stream;
 mod stream_ends;
 mod tasks;

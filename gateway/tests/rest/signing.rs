@@ -233,3 +233,83 @@ async fn what_is_shown_and_deleted_is_written_down_for_those_who_reach_it() {
         .await
         .problem(403);
 }
+
+#[tokio::test]
+async fn how_requests_show_who_sends_them_is_kept_and_never_shown() {
+    let app = App::new().await;
+    app.make_queue("q").await;
+    let new = json!({"url": "https://a.example/", "auth": {"basic": {"username": "me", "password": "zebra"}, "headers": {"x-key": "zebra"}}});
+    let made = app
+        .post("/v1/queues/q/endpoints", new)
+        .await
+        .is(StatusCode::CREATED);
+    let endpoint: Endpoint = made.read();
+    let path = format!("/v1/endpoints/{}", endpoint.id);
+    let listed = app.get("/v1/queues/q/endpoints").await.is(StatusCode::OK);
+    let read = app.get(&path).await.is(StatusCode::OK);
+    for answer in [&made, &listed, &read] {
+        let told = String::from_utf8_lossy(&answer.body);
+        assert!(
+            told.contains(r#""username":"me""#) && !told.contains("zebra"),
+            "{told}"
+        );
+    }
+    assert_eq!(
+        read.json()["auth"],
+        json!({"headers": {"x-key": "set"}, "basic": {"username": "me", "password": "set"}})
+    );
+
+    let known = async || {
+        app.queue.refresh_catalog().await.unwrap();
+        let found = app.queue.find_endpoint(endpoint.id).await.unwrap();
+        found
+            .auth
+            .clone()
+            .map(|auth| serde_json::to_value(&*auth).unwrap())
+    };
+    assert_eq!(
+        known().await.unwrap()["basic"]["password"],
+        "zebra",
+        "whoever pushes has it"
+    );
+    // What is left out stays; what is read and sent back is refused; null takes it away.
+    app.patch(&path, json!({"description": "a"}))
+        .await
+        .is(StatusCode::OK);
+    assert!(known().await.is_some());
+    let back = json!({"auth": read.json()["auth"]});
+    assert_eq!(
+        app.patch(&path, back).await.blames(400),
+        ["auth.headers.x-key", "auth.basic.password"]
+    );
+    let changed = app
+        .patch(&path, json!({"auth": {"bearer": "zebra"}}))
+        .await
+        .is(StatusCode::OK)
+        .json();
+    assert_eq!(changed["auth"], json!({"bearer": "set"}));
+    app.act("/v1/vault/rotate").await.is(StatusCode::OK);
+    assert_eq!(known().await, Some(json!({"bearer": "zebra"})));
+    let taken = app
+        .patch(&path, json!({"auth": null}))
+        .await
+        .is(StatusCode::OK)
+        .json();
+    assert!(taken.get("auth").is_none() && known().await.is_none());
+    let entries: Page<AuditEntry> = app.get("/v1/audit").await.read();
+    let changes = entries
+        .items
+        .iter()
+        .filter(|entry| entry.action == "endpoint.auth_changed");
+    assert_eq!(changes.count(), 3);
+
+    let token_url = "http://10.0.0.1/token";
+    let oauth2 = json!({"oauth2": {"token_url": token_url, "client_id": "a", "client_secret": "b"}});
+    for (auth, field) in [
+        (oauth2, "auth.oauth2.token_url"),
+        (json!({"bearer": "a", "headers": {"authorization": "b"}}), "auth"),
+        (json!({"tls_min": "1.1"}), "auth.tls_min"),
+    ] {
+        assert_eq!(app.patch(&path, json!({"auth": auth})).await.blames(400), [field]);
+    }
+}

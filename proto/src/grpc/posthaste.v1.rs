@@ -144,6 +144,8 @@ pub enum Failure {
     Protocol = 6,
     /// The attempt's deadline passed.
     Timeout = 7,
+    /// What the endpoint asks for to know who sends could not be had: an access token, or a client certificate that is of use.
+    Auth = 8,
 }
 impl Failure {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -160,6 +162,7 @@ impl Failure {
             Self::Reset => "FAILURE_RESET",
             Self::Protocol => "FAILURE_PROTOCOL",
             Self::Timeout => "FAILURE_TIMEOUT",
+            Self::Auth => "FAILURE_AUTH",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -173,6 +176,7 @@ impl Failure {
             "FAILURE_RESET" => Some(Self::Reset),
             "FAILURE_PROTOCOL" => Some(Self::Protocol),
             "FAILURE_TIMEOUT" => Some(Self::Timeout),
+            "FAILURE_AUTH" => Some(Self::Auth),
             _ => None,
         }
     }
@@ -1956,6 +1960,80 @@ pub struct Endpoint {
     /// When it was last changed.
     #[prost(message, optional, tag = "12")]
     pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How its requests show who sends them, with `set` in the place of every secret value.
+    #[prost(message, optional, tag = "13")]
+    pub auth: ::core::option::Option<EndpointAuth>,
+}
+/// How an endpoint's requests show who sends them, and how its server does. Values are kept encrypted and never shown again: where they are
+/// shown stands `set`. At most one of `basic`, `bearer`, `oauth2` and a header `authorization`.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct EndpointAuth {
+    /// Headers with secret values, such as an API key of the endpoint's; at most 32.
+    #[prost(btree_map = "string, string", tag = "1")]
+    pub headers: ::prost::alloc::collections::BTreeMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// A user name and a password (RFC 7617).
+    #[prost(message, optional, tag = "2")]
+    pub basic: ::core::option::Option<BasicAuth>,
+    /// A token, sent as `Authorization: Bearer …` (RFC 6750).
+    #[prost(string, optional, tag = "3")]
+    pub bearer: ::core::option::Option<::prost::alloc::string::String>,
+    /// Tokens that are fetched with client credentials (RFC 6749, section 4.4), kept until shortly before they expire.
+    #[prost(message, optional, tag = "4")]
+    pub oauth2: ::core::option::Option<OAuth2>,
+    /// A certificate that is shown to a server that asks for one (mTLS).
+    #[prost(message, optional, tag = "5")]
+    pub client_certificate: ::core::option::Option<ClientCertificate>,
+    /// Certificates of the authorities that the server's certificate must come from, in place of those that the system trusts: PEM.
+    #[prost(string, optional, tag = "6")]
+    pub authorities: ::core::option::Option<::prost::alloc::string::String>,
+    /// The oldest version of TLS that is spoken; 1.2 if left out.
+    #[prost(enumeration = "TlsVersion", tag = "7")]
+    pub tls_min: i32,
+}
+/// A user name and a password.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BasicAuth {
+    /// The name, which is shown; without a colon.
+    #[prost(string, tag = "1")]
+    pub username: ::prost::alloc::string::String,
+    /// The password.
+    #[prost(string, tag = "2")]
+    pub password: ::prost::alloc::string::String,
+}
+/// Where tokens are fetched, and with what.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OAuth2 {
+    /// Where tokens are fetched; under the same rules as the URL of an endpoint.
+    #[prost(string, tag = "1")]
+    pub token_url: ::prost::alloc::string::String,
+    /// Who asks; it is shown.
+    #[prost(string, tag = "2")]
+    pub client_id: ::prost::alloc::string::String,
+    /// With what they show it.
+    #[prost(string, tag = "3")]
+    pub client_secret: ::prost::alloc::string::String,
+    /// The scopes that are asked for, with spaces between.
+    #[prost(string, optional, tag = "4")]
+    pub scope: ::core::option::Option<::prost::alloc::string::String>,
+    /// For whom the tokens are, where the server wants to know.
+    #[prost(string, optional, tag = "5")]
+    pub audience: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether the credentials go into the body, for servers that do not take them in the header `Authorization`.
+    #[prost(bool, tag = "6")]
+    pub in_body: bool,
+}
+/// A client certificate with its private key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClientCertificate {
+    /// The certificate, and behind it those that lead to the authority: PEM. It is shown.
+    #[prost(string, tag = "1")]
+    pub certificate: ::prost::alloc::string::String,
+    /// Its private key, not encrypted: PEM.
+    #[prost(string, tag = "2")]
+    pub key: ::prost::alloc::string::String,
 }
 /// Asks for an endpoint to be registered.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1987,6 +2065,9 @@ pub struct CreateEndpointRequest {
     /// How its deliveries are signed first of all: which secret is made.
     #[prost(enumeration = "SigningScheme", tag = "8")]
     pub scheme: i32,
+    /// How its requests show who sends them.
+    #[prost(message, optional, tag = "9")]
+    pub auth: ::core::option::Option<EndpointAuth>,
 }
 /// An endpoint that was registered.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2056,10 +2137,13 @@ pub struct UpdateEndpointRequest {
     /// The new settings. Without a mask those that are given change, and the others stay.
     #[prost(message, optional, tag = "6")]
     pub settings: ::core::option::Option<DeliverySettings>,
-    /// The fields that are to change: `url`, `description`, `filter`, `headers`, `settings`, or one of the settings, such as
+    /// The fields that are to change: `url`, `description`, `filter`, `headers`, `auth`, `settings`, or one of the settings, such as
     /// `settings.retry.attempts`. A setting that is named and not given is taken back. Left out: the fields that are given change.
     #[prost(message, optional, tag = "7")]
     pub update_mask: ::core::option::Option<::prost_types::FieldMask>,
+    /// How its requests show who sends them from now on, whole. The mask names it without a value to take it away.
+    #[prost(message, optional, tag = "8")]
+    pub auth: ::core::option::Option<EndpointAuth>,
 }
 /// An endpoint after its change.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2523,6 +2607,39 @@ impl EndpointStatus {
             "ENDPOINT_STATUS_ENABLED" => Some(Self::Enabled),
             "ENDPOINT_STATUS_PAUSED" => Some(Self::Paused),
             "ENDPOINT_STATUS_DISABLED" => Some(Self::Disabled),
+            _ => None,
+        }
+    }
+}
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum TlsVersion {
+    /// Left out: 1.2.
+    Unspecified = 0,
+    /// TLS 1.2 (RFC 5246).
+    TlsVersion12 = 1,
+    /// TLS 1.3 (RFC 8446).
+    TlsVersion13 = 2,
+}
+impl TlsVersion {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "TLS_VERSION_UNSPECIFIED",
+            Self::TlsVersion12 => "TLS_VERSION_1_2",
+            Self::TlsVersion13 => "TLS_VERSION_1_3",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "TLS_VERSION_UNSPECIFIED" => Some(Self::Unspecified),
+            "TLS_VERSION_1_2" => Some(Self::TlsVersion12),
+            "TLS_VERSION_1_3" => Some(Self::TlsVersion13),
             _ => None,
         }
     }

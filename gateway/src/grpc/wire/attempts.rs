@@ -64,7 +64,7 @@ pub(in crate::grpc) fn verdict(word: &str) -> v1::Verdict {
     }
 }
 
-const FAILURES: [(v1::Failure, &str); 7] = [
+const FAILURES: [(v1::Failure, &str); 8] = [
     (v1::Failure::Dns, "dns"),
     (v1::Failure::Refused, "refused"),
     (v1::Failure::Connect, "connect"),
@@ -72,6 +72,7 @@ const FAILURES: [(v1::Failure, &str); 7] = [
     (v1::Failure::Reset, "reset"),
     (v1::Failure::Protocol, "protocol"),
     (v1::Failure::Timeout, "timeout"),
+    (v1::Failure::Auth, "auth"),
 ];
 
 /// The failure that a word names.

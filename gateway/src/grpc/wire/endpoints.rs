@@ -3,7 +3,7 @@
 use proto::{Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, TestResult, TestSend, grpc::v1};
 use uuid::Uuid;
 
-use super::{Form, attempts, mask::Mask, settings, signing, timestamp};
+use super::{Form, attempts, auth, mask::Mask, settings, signing, timestamp};
 use crate::problem::Refusal;
 
 /// The name of the queue, and the endpoint to be registered on it.
@@ -11,12 +11,14 @@ pub(in crate::grpc) fn read_new(given: v1::CreateEndpointRequest) -> Result<(Str
     let mut form = Form::default();
     let settings = given.settings.map(|given| settings::read(given, &mut form));
     let scheme = signing::read_scheme(given.scheme, &mut form);
+    let auth = given.auth.map(|given| auth::read(given, &mut form));
     form.finish()?;
     let new = NewEndpoint {
         url: given.url,
         description: given.description,
         filter: given.filter,
         headers: given.headers,
+        auth,
         settings: settings.unwrap_or_default(),
         scheme,
         secret: given.secret,
@@ -30,9 +32,10 @@ pub(in crate::grpc) fn read_update(
 ) -> Result<(Uuid, EndpointUpdate), Refusal> {
     let mut form = Form::default();
     let id = form.id(&given.id, "id");
-    let known = ["url", "description", "filter", "headers", "settings"];
+    let known = ["url", "description", "filter", "headers", "auth", "settings"];
     let mask = Mask::read(given.update_mask, &known, &mut form);
     let settings = given.settings.map(|given| settings::read(given, &mut form));
+    let auth = given.auth.map(|given| auth::read(given, &mut form));
     form.finish()?;
     // A list cannot be absent: an empty one is given only if the mask says so.
     let filter = (!given.filter.is_empty()).then_some(given.filter);
@@ -42,6 +45,7 @@ pub(in crate::grpc) fn read_update(
         description: mask.take("description", given.description, String::new()),
         filter: mask.take("filter", filter, Vec::new()),
         headers: mask.take("headers", headers, std::collections::BTreeMap::new()),
+        auth: mask.take("auth", auth.map(Some), None),
         settings: mask.patch(settings.as_ref()),
     };
     Ok((id, update))
@@ -60,6 +64,7 @@ pub(in crate::grpc) fn endpoint(endpoint: Endpoint) -> v1::Endpoint {
         description: endpoint.description,
         filter: endpoint.filter,
         headers: endpoint.headers,
+        auth: endpoint.auth.map(auth::auth),
         settings: Some(settings::settings(endpoint.settings)),
         status: status as i32,
         disabled_reason: endpoint.disabled_reason,

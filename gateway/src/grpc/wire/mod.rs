@@ -1,6 +1,7 @@
 //! From messages to what the product works with, and back. What has no form here is told by field; every rule is somewhere else.
 
 pub(super) mod attempts;
+mod auth;
 pub(super) mod dead_letters;
 pub(super) mod endpoints;
 pub(super) mod events;

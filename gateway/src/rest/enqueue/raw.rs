@@ -89,6 +89,8 @@ fn take(task: &mut NewTask, name: &str, value: String, problems: &mut Problems) 
                 }
             }
         },
+        // Read with the request, whatever its form.
+        queue::task::HOP => {}
         _ => problems.add(name, format!("no such header; known are {KNOWN}")),
     }
 }

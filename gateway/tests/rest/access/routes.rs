@@ -36,7 +36,7 @@ const fn with(method: &'static str, path: &'static str, body: Option<&'static st
 pub(crate) const SOME_ID: &str = "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1";
 
 /// In the order of the API; what deletes comes last of its kind.
-pub(crate) const ROUTES: [Route; 48] = [
+pub(crate) const ROUTES: [Route; 52] = [
     post("/v1/queues", r#"{"name":"{queue}"}"#, Manage),
     get("/v1/queues", Read),
     get("/v1/queues/{queue}", Read),
@@ -75,6 +75,17 @@ pub(crate) const ROUTES: [Route; 48] = [
     get("/v1/endpoints/{endpoint}/secrets", Manage),
     act("/v1/endpoints/{endpoint}/secrets", Manage),
     get("/v1/endpoints/{endpoint}/secrets/{secret}", Manage),
+    with(
+        "DELETE",
+        "/v1/endpoints/{endpoint}/secrets/{secret}",
+        None,
+        Manage,
+    ),
+    post(
+        "/v1/endpoints/{endpoint}/verify",
+        r#"{"headers":{},"body":""}"#,
+        Manage,
+    ),
     post("/v1/queues/{queue}/tasks", r#"{"payload":1}"#, Enqueue),
     post("/v1/queues/{queue}/tasks/raw", "1", Enqueue),
     post("/v1/queues/{queue}/tasks/batch", r#"[{"payload":1}]"#, Enqueue),
@@ -103,4 +114,6 @@ pub(crate) const ROUTES: [Route; 48] = [
     with("PATCH", "/v1/keys/{key}", Some(r#"{"name":"changed"}"#), Admin),
     act("/v1/keys/{key}/rotate", Admin),
     with("DELETE", "/v1/keys/{key}", None, Admin),
+    get("/v1/audit", Admin),
+    act("/v1/vault/rotate", Admin),
 ];

@@ -184,7 +184,8 @@ async fn a_tenant_has_the_run_of_what_is_theirs() {
     .read();
     assert_eq!(attempts.items.len(), 1);
     for route in &ROUTES {
-        if route.path == "/v1/queues" && route.method == "POST" {
+        // Made above; and what concerns every tenant at once.
+        if (route.path == "/v1/queues" && route.method == "POST") || route.path == "/v1/vault/rotate" {
             continue;
         }
         let answer = walk(&app, &ours, route, &things).await;
