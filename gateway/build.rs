@@ -8,7 +8,9 @@
 )]
 
 use std::{
-    env, fs,
+    env,
+    fmt::Write,
+    fs,
     hash::{DefaultHasher, Hash, Hasher},
     io,
     path::{Path, PathBuf},
@@ -94,8 +96,9 @@ fn table(files: &[File]) -> io::Result<String> {
         fs::read(&file.plain)?.hash(&mut hasher);
         // The gzip copy is unpacked for the rare client that takes no coding.
         let plain = file.gzip.is_none().then_some(&file.plain);
-        table += &format!(
-            "    File {{ url: {:?}, media_type: {:?}, immutable: {}, tag: \"\\\"{:016x}\\\"\", brotli: {}, gzip: {}, plain: {} }},\n",
+        let _ = writeln!(
+            table,
+            "    File {{ url: {:?}, media_type: {:?}, immutable: {}, tag: \"\\\"{:016x}\\\"\", brotli: {}, gzip: {}, plain: {} }},",
             file.url,
             file.media_type,
             file.immutable,

@@ -29,7 +29,7 @@ pub(crate) struct Driver {
     /// `http://…/session/…`
     session: String,
     process: Child,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Drop for Driver {
@@ -62,9 +62,9 @@ impl Driver {
             client: Client::builder(TokioExecutor::new()).build_http(),
             session: format!("http://127.0.0.1:{port}/session"),
             process,
-            _profile: profile,
+            profile,
         };
-        let data = format!("--user-data-dir={}", driver._profile.path().display());
+        let data = format!("--user-data-dir={}", driver.profile.path().display());
         let arguments = [
             "--headless",
             "--no-sandbox",

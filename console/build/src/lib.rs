@@ -67,7 +67,7 @@ pub fn build(options: Options<'_>) -> Result<Dist> {
     let begun = Instant::now();
     have_target()?;
     let host = rustc(&["--print", "host-tuple"])?;
-    let (profile, folder, mode) = if options.release {
+    let (profile, folder, copies) = if options.release {
         ("console-release", options.work.join("release"), "compress")
     } else {
         ("console-dev", options.work.join("dev"), "plain")
@@ -106,18 +106,18 @@ pub fn build(options: Options<'_>) -> Result<Dist> {
         wasm.and(tool)
     })?;
 
-    let made = wasm_target.join(WASM).join(profile);
-    let tool = tool_target
+    let compiled = wasm_target.join(WASM).join(profile);
+    let packer = tool_target
         .join(&host)
         .join("console-pack")
         .join(format!("console-pack{}", env::consts::EXE_SUFFIX));
-    run(Command::new(tool)
-        .arg(made.join("console.wasm"))
+    run(Command::new(packer)
+        .arg(compiled.join("console.wasm"))
         .arg(options.workspace.join("console/style"))
         .arg(&folder)
-        .arg(mode))?;
+        .arg(copies))?;
 
-    let mut inputs = sources(&made.join("console.d"))?;
+    let mut inputs = sources(&compiled.join("console.d"))?;
     // Folders as well: a file that is new is no source of the last build.
     for path in [
         "Cargo.toml",

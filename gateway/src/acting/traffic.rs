@@ -81,7 +81,7 @@ impl Acting {
             let endpoint = snapshot.endpoints.get(&id)?;
             Some(EndpointTraffic {
                 endpoint: id,
-                queue: endpoint.queue.to_string(),
+                queue: endpoint.queue.clone(),
                 url: endpoint.url.to_string(),
                 status: endpoint.status,
                 delivered: count(counts.delivered),
