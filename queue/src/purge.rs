@@ -66,7 +66,7 @@ impl Queue {
             action: Action::EndpointPurged,
             subject: endpoint.to_string(),
             endpoint: Some(endpoint),
-            queues: &[found.queue.clone()],
+            queues: std::slice::from_ref(&found.queue),
         };
         self.audit_ahead(deed, now).await?;
         self.purge(found.queue_id, Some(endpoint), now).await

@@ -63,7 +63,7 @@ pub const HOP: &str = "posthaste-hop";
 
 /// Reads the count in a request's header `posthaste-hop`; none is 0.
 pub fn read_hops(header: Option<&str>) -> Result<u8> {
-    let hops = header.map_or(Ok(0), |text| text.parse::<u8>());
+    let hops = header.map_or(Ok(0), str::parse::<u8>);
     match hops {
         Ok(hops) if hops < HOPS_MAX => Ok(hops),
         Ok(hops) => Err(Error::invalid(

@@ -179,24 +179,20 @@ fn check_secret(text: &str, known: &[Known], now: DateTime<Utc>, findings: &mut 
         (None, Err(problem)) => {
             let prefixed = Secret::parse(&format!("whsec_{}", bare.trim_end_matches('=')))
                 .or_else(|_| Secret::parse(&format!("whsec_{bare}")));
-            match prefixed.ok().as_ref().and_then(matching) {
-                Some(found) => {
-                    findings.add(
-                        "secret_without_prefix",
-                        "The secret lacks its prefix `whsec_`: some libraries put up with that and some do not.",
-                    );
-                    Some(found)
-                }
-                None => {
-                    let what = if bare.starts_with("ph_") {
-                        "this is an API key, not the endpoint's signing secret".to_owned()
-                    } else {
-                        problem.to_string()
-                    };
-                    findings.add("secret_malformed", format!("The secret cannot be used: {what}."));
-                    return;
-                }
-            }
+            let Some(found) = prefixed.ok().as_ref().and_then(matching) else {
+                let what = if bare.starts_with("ph_") {
+                    "this is an API key, not the endpoint's signing secret".to_owned()
+                } else {
+                    problem.to_string()
+                };
+                findings.add("secret_malformed", format!("The secret cannot be used: {what}."));
+                return;
+            };
+            findings.add(
+                "secret_without_prefix",
+                "The secret lacks its prefix `whsec_`: some libraries put up with that and some do not.",
+            );
+            Some(found)
         }
     };
     match found {

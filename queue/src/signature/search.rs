@@ -9,6 +9,10 @@ pub(super) struct Body {
     pub(super) happened: &'static str,
 }
 
+/// What happened to JSON that was read and written again.
+const PARSED: &str =
+    "it is the same JSON, but was parsed and written anew: verify the raw bytes, before any parser has them";
+
 /// What `given` may have been. Nothing is looked for that only a search through many would find.
 pub(super) fn bodies(given: &[u8]) -> Vec<Body> {
     let mut found: Vec<Body> = Vec::new();
@@ -41,7 +45,6 @@ pub(super) fn bodies(given: &[u8]) -> Vec<Body> {
         if let Some(bytes) = bytes {
             add(bytes, "its UTF-8 was read as Latin-1 and encoded a second time");
         }
-        const PARSED: &str = "it is the same JSON, but was parsed and written anew: verify the raw bytes, before any parser has them";
         if let Some(minified) = spaced(text, "", "") {
             add(minified.into_bytes(), PARSED);
         }
