@@ -89,6 +89,11 @@ async fn schemes_explanations_and_the_audit() {
     let changed = endpoints.update_endpoint(request).await.unwrap().into_inner();
     assert!(changed.endpoint.unwrap().auth.is_none());
 
+    is_written_down(&server).await;
+}
+
+/// What was done above is in the audit, newest first.
+async fn is_written_down(server: &Server) {
     let mut audit = AuditServiceClient::new(server.keyed().await);
     let rotated = audit
         .rotate_vault(v1::RotateVaultRequest {})

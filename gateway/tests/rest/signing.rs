@@ -297,11 +297,11 @@ async fn how_requests_show_who_sends_them_is_kept_and_never_shown() {
         .json();
     assert!(taken.get("auth").is_none() && known().await.is_none());
     let entries: Page<AuditEntry> = app.get("/v1/audit").await.read();
-    let changes = entries
+    let written = entries
         .items
         .iter()
         .filter(|entry| entry.action == "endpoint.auth_changed");
-    assert_eq!(changes.count(), 3);
+    assert_eq!(written.count(), 3);
 
     let token_url = "http://10.0.0.1/token";
     let oauth2 = json!({"oauth2": {"token_url": token_url, "client_id": "a", "client_secret": "b"}});
