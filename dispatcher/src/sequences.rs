@@ -94,9 +94,9 @@ pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
             for sequence in &named {
                 lanes.sequences.want(sequence.endpoint_id, &sequence.key);
             }
-            all_of
-                .into_iter()
-                .for_each(|endpoint| lanes.sequences.want_all(endpoint));
+            if let Some(endpoint) = all_of {
+                lanes.sequences.want_all(endpoint);
+            }
         }
         if let Err(error) = done {
             // Two nodes meet where a shard changes hands; the index lets one of them.

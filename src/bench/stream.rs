@@ -33,7 +33,8 @@ pub(super) struct Streams {
     pub(super) queue: String,
     /// The payloads, which take turns.
     pub(super) payloads: Vec<Bytes>,
-    pub(super) streams: u32,
+    /// How many.
+    pub(super) count: u32,
 }
 
 impl Streams {
@@ -55,7 +56,7 @@ impl Streams {
     async fn enqueue(self, tasks: u64, clock: Clock) -> Result<Run> {
         let mut run = Run::new(clock.now());
         let mut streams = JoinSet::new();
-        let each = u64::from(self.streams);
+        let each = u64::from(self.count);
         for number in 0..each {
             let share = tasks / each + u64::from(number < tasks % each);
             streams.spawn(self.clone().one(share, clock));

@@ -64,7 +64,7 @@ impl Site {
     }
 
     /// A whole `GET` as HTTP/1.1 has it, for a connection that is read by hand.
-    pub(super) fn get(&self, path: &str) -> Result<Vec<u8>> {
+    pub(super) fn get(&self, path: &str) -> Vec<u8> {
         let mut request = format!("GET {}{path} HTTP/1.1\r\n", self.base).into_bytes();
         for (name, value) in &self.headers {
             request.extend_from_slice(name.as_str().as_bytes());
@@ -73,7 +73,7 @@ impl Site {
             request.extend_from_slice(b"\r\n");
         }
         request.extend_from_slice(b"\r\n");
-        Ok(request)
+        request
     }
 
     /// What to send to `path`, with a body of this media type.

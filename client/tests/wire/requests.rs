@@ -93,6 +93,7 @@ async fn a_raw_task_is_its_bytes_and_headers() {
         delay: Some("90s".parse().unwrap()),
         expires_at: Some("2100-01-01T00:00:00Z".parse().unwrap()),
         idempotency_key: Some("a \"b\"".into()),
+        ordering_key: Some("shop-7".into()),
         retry: Some(RetryPolicy {
             attempts: Some(3),
             ..RetryPolicy::default()
@@ -115,6 +116,7 @@ async fn a_raw_task_is_its_bytes_and_headers() {
         ("posthaste-delay", "1m30s"),
         ("posthaste-due-at", ""),
         ("posthaste-expires-at", "2100-01-01T00:00:00Z"),
+        ("posthaste-ordering-key", "shop-7"),
         ("posthaste-retry", r#"{"attempts":3}"#),
         ("posthaste-header-x-shop", "7"),
         ("idempotency-key", r#""a \"b\"""#),

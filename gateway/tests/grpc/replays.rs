@@ -7,6 +7,10 @@ use tonic::Code;
 use crate::kit::{FOREVER, Server, blamed, now, some_id, task};
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one story, told from its beginning to its end"
+)]
 async fn a_replay_is_previewed_begun_steered_and_worked_on() {
     let server = Server::new().await;
     server.make_queue("q").await;

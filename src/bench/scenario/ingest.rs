@@ -23,7 +23,7 @@ pub(super) async fn run(bench: &Bench) -> Result<Section> {
             site: bench.api.site.clone(),
             queue,
             payloads: bench.bodies.bare.clone(),
-            streams: bench.args.batch_concurrency,
+            count: bench.args.batch_concurrency,
         };
         load.run(tasks, bench.clock).await
     })

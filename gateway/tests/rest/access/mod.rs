@@ -60,6 +60,7 @@ impl Things {
             id("{delivery}"),
             id("{letter}"),
             id("{key}"),
+            id("{replay}"),
         ])
     }
 

@@ -36,7 +36,7 @@ const fn with(method: &'static str, path: &'static str, body: Option<&'static st
 pub(crate) const SOME_ID: &str = "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1";
 
 /// In the order of the API; what deletes comes last of its kind.
-pub(crate) const ROUTES: [Route; 52] = [
+pub(crate) const ROUTES: [Route; 62] = [
     post("/v1/queues", r#"{"name":"{queue}"}"#, Manage),
     get("/v1/queues", Read),
     get("/v1/queues/{queue}", Read),
@@ -50,6 +50,7 @@ pub(crate) const ROUTES: [Route; 52] = [
     act("/v1/queues/{queue}/resume", Manage),
     act("/v1/queues/{queue}/purge", Manage),
     get("/v1/queues/{queue}/traffic", Read),
+    post("/v1/queues/{queue}/verdict:simulate", r#"{"status":500}"#, Read),
     get("/v1/traffic", Read),
     post(
         "/v1/queues/{queue}/endpoints",
@@ -71,6 +72,12 @@ pub(crate) const ROUTES: [Route; 52] = [
     act("/v1/endpoints/{endpoint}/purge", Manage),
     act("/v1/endpoints/{endpoint}/test", Manage),
     get("/v1/endpoints/{endpoint}/attempts", Read),
+    get("/v1/endpoints/{endpoint}/lane", Read),
+    post(
+        "/v1/endpoints/{endpoint}/verdict:simulate",
+        r#"{"status":500}"#,
+        Read,
+    ),
     get("/v1/endpoints/{endpoint}/traffic", Read),
     get("/v1/endpoints/{endpoint}/secrets", Manage),
     act("/v1/endpoints/{endpoint}/secrets", Manage),
@@ -101,6 +108,13 @@ pub(crate) const ROUTES: [Route; 52] = [
     get("/v1/dead-letters/{letter}", Read),
     act("/v1/dead-letters/{letter}/replay", Replay),
     post("/v1/dead-letters/replay", r#"{"queue":"{queue}"}"#, Replay),
+    post("/v1/replays:preview", r#"{"filter":{"queue":"{queue}"}}"#, Replay),
+    post("/v1/replays", r#"{"filter":{"queue":"{queue}"}}"#, Replay),
+    get("/v1/replays?limit=1", Read),
+    get("/v1/replays/{replay}", Read),
+    act("/v1/replays/{replay}/pause", Replay),
+    act("/v1/replays/{replay}/resume", Replay),
+    act("/v1/replays/{replay}/cancel", Replay),
     post("/v1/dead-letters/purge", r#"{"queue":"{queue}"}"#, Manage),
     with("DELETE", "/v1/endpoints/{endpoint}", None, Manage),
     with("DELETE", "/v1/queues/{queue}", None, Manage),

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use gateway::auth::jwt;
-use proto::{Attempt, Count, DeadLetter, Delivery, Endpoint, Key, Page, Queue, Scope, Secret, Task};
+use proto::{Attempt, Count, DeadLetter, Delivery, Endpoint, Key, Page, Queue, Replay, Scope, Secret, Task};
 use queue::verdict::Verdict;
 use serde_json::Value;
 
@@ -37,6 +37,12 @@ async fn furnish(app: &App, queue: &str) -> Things {
         .await
         .is(StatusCode::CREATED)
         .read();
+    let all_of_it = format!(r#"{{"filter":{{"queue":"{queue}"}}}}"#);
+    let replay: Replay = app
+        .post("/v1/replays", all_of_it)
+        .await
+        .is(StatusCode::CREATED)
+        .read();
     Things(vec![
         ("{queue}", queue.to_owned()),
         ("{endpoint}", endpoint.id.to_string()),
@@ -45,6 +51,7 @@ async fn furnish(app: &App, queue: &str) -> Things {
         ("{letter}", deliveries.items[0].id.to_string()),
         ("{delivery}", deliveries.items[0].id.to_string()),
         ("{key}", key.id.to_string()),
+        ("{replay}", replay.id.to_string()),
     ])
 }
 
@@ -62,6 +69,7 @@ async fn look_around(app: &App, queue: &str, things: &Things) -> Vec<Value> {
         "/v1/tasks/{task}/deliveries",
         "/v1/dead-letters/{letter}",
         "/v1/keys/{key}",
+        "/v1/replays/{replay}",
     ] {
         seen.push(app.get(&things.fill(path)).await.is(StatusCode::OK).json());
     }
