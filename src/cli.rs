@@ -18,7 +18,7 @@ use crate::receive::ReceiveArgs;
 
 /// Durable tasks in, signed webhooks out, on nothing but PostgreSQL.
 ///
-/// Producers enqueue tasks over HTTP; each is committed to PostgreSQL before it is accepted; Posthaste then posts it, signed,
+/// Producers enqueue tasks over REST or gRPC; each is committed to PostgreSQL before it is accepted; Posthaste then posts it, signed,
 /// to the endpoints that are registered on its queue, and retries until it is delivered or a dead letter.
 ///
 /// Without a command it serves. Without configuration it starts a PostgreSQL of its own and prints what to try.

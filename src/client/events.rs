@@ -133,7 +133,10 @@ fn told(event: &Event) -> String {
         whom,
         event.attempts.map(|attempts| format!("attempt {attempts}")),
         Some(answer),
-        event.count.map(|count| format!("{count} deliveries")),
+        event.count.map(|count| match count {
+            1 => "1 delivery".to_owned(),
+            count => format!("{count} deliveries"),
+        }),
         event.reason.clone(),
     ];
     let parts: Vec<String> = parts
