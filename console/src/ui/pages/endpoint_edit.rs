@@ -85,6 +85,7 @@ impl Fields {
             filter: Some(words(&self.filter.get_untracked())),
             headers: Some(headers(&self.headers.get_untracked())),
             settings: Some(settings),
+            ..EndpointUpdate::default()
         }
     }
 }
