@@ -287,8 +287,16 @@ async fn what_became_of_a_task_is_told() {
     let request = v1::GetDeliveryRequest {
         id: delivery.id.clone(),
     };
-    let read = tasks.get_delivery(request).await.unwrap().into_inner().delivery;
-    assert_eq!(read.as_ref(), Some(delivery));
+    let mut read = tasks
+        .get_delivery(request)
+        .await
+        .unwrap()
+        .into_inner()
+        .delivery
+        .unwrap();
+    // Only one that is read by itself says why it is where it is.
+    assert!(read.why.take().unwrap().sentence.starts_with("It was delivered"));
+    assert_eq!(&read, delivery);
 
     let request = v1::ListTaskAttemptsRequest {
         id: id.clone(),

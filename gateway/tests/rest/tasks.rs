@@ -119,11 +119,13 @@ async fn deliveries_and_attempts_tell_what_happened() {
         (of(waits.id).state, of(waits.id).attempts),
         (DeliveryState::Pending, 0)
     );
-    let one: Delivery = app
+    let mut one: Delivery = app
         .get(&format!("/v1/deliveries/{}", of(bad.id).id))
         .await
         .is(StatusCode::OK)
         .read();
+    // Only one that is read by itself says why it is where it is.
+    assert!(one.why.take().unwrap().sentence.starts_with("It was given up"));
     assert_eq!(&one, of(bad.id));
 
     let all: Page<Attempt> = app
