@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use proto::{BatchResult, TaskState};
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Arrival, Home, Receiver, Reply, until};
+use crate::harness::{Api, Arrival, Home, Receiver, Reply, eventually, until};
 
 /// Enqueues task `number` of each key, in one batch a number.
 async fn enqueue(api: &Api, keys: usize, numbers: std::ops::Range<usize>) {
@@ -127,20 +127,17 @@ async fn one_that_failed_holds_up_its_key_or_makes_way_as_the_policy_says() {
     let mut blocked = by_key(&receiver.until("/block", 4).await);
     assert_eq!(blocked.remove(&1), Some(vec![0, 1, 2]), "another key flows");
     assert_eq!(blocked.remove(&0), Some(vec![0]), "nothing goes past it");
-    let held = api
-        .get::<proto::Page<proto::Task>>("/v1/queues/q/tasks?state=pending")
-        .await;
-    let deliveries: proto::Page<proto::Delivery> = api
-        .get(&format!("/v1/tasks/{}/deliveries", held.items[0].id))
-        .await;
-    let waiting = deliveries
-        .items
-        .iter()
-        .find(|delivery| delivery.state == proto::DeliveryState::Pending);
-    let why: proto::Delivery = api
-        .get(&format!("/v1/deliveries/{}", waiting.expect("it waits").id))
-        .await;
-    let why = why.why.expect("it says why");
+    let held = eventually("only two wait, behind it", async || {
+        let waiting: proto::Page<proto::Task> = api.get("/v1/queues/q/tasks?state=pending").await;
+        (waiting.items.len() == 2).then_some(waiting.items)
+    })
+    .await;
+    let path = format!("/v1/tasks/{}/deliveries", held[0].id);
+    let deliveries: proto::Page<proto::Delivery> = api.get(&path).await;
+    let is_pending = |delivery: &&proto::Delivery| delivery.state == proto::DeliveryState::Pending;
+    let waiting = deliveries.items.iter().find(is_pending).expect("it waits");
+    let read: proto::Delivery = api.get(&format!("/v1/deliveries/{}", waiting.id)).await;
+    let why = read.why.expect("it says why");
     assert_eq!(
         why.waits_for,
         Some(proto::DeliveryWait::Order),
