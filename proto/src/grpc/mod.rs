@@ -32,6 +32,7 @@ macro_rules! sources {
 
 sources!(
     "attempts.proto",
+    "audit.proto",
     "dead_letters.proto",
     "endpoints.proto",
     "events.proto",
