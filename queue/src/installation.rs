@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use proto::Count;
+use uuid::Uuid;
 
 use crate::{
     audit::{Action, Deed},
@@ -69,6 +70,22 @@ impl Queue {
         }
     }
 
+    /// What was sealed for these rows of a table's column, sealed with the key that holds.
+    fn seal_anew(
+        &self,
+        (table, column): (&'static str, &'static str),
+        rows: impl Iterator<Item = (Uuid, Vec<u8>)>,
+    ) -> Result<(Vec<Uuid>, Vec<Vec<u8>>)> {
+        let vault = &self.inner.vault;
+        rows.map(|(id, sealed)| {
+            let opened = vault.open(id, &sealed);
+            let opened = opened.map_err(|e| Error::corrupt(table, column, id, e))?;
+            let opened = zeroize::Zeroizing::new(opened);
+            Ok((id, self.with_ids(|_, rng| vault.seal(id, &opened, rng))))
+        })
+        .collect()
+    }
+
     async fn reseal_secrets(&self) -> Result<u64> {
         let vault = &self.inner.vault;
         let mut tx = self.inner.pool.begin().await?;
@@ -80,15 +97,8 @@ impl Queue {
         )
         .fetch_all(&mut *tx)
         .await?;
-        let (mut ids, mut sealed) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        for row in rows {
-            let secret = vault
-                .open(row.id, &row.sealed)
-                .map_err(|e| Error::corrupt("endpoint_secrets", "sealed", row.id, e))?;
-            let secret = zeroize::Zeroizing::new(secret);
-            ids.push(row.id);
-            sealed.push(self.with_ids(|_, rng| vault.seal(row.id, &secret, rng)));
-        }
+        let rows = rows.into_iter().map(|row| (row.id, row.sealed));
+        let (ids, sealed) = self.seal_anew(("endpoint_secrets", "sealed"), rows)?;
         let done = sqlx::query!(
             "-- reseal
             UPDATE endpoint_secrets AS s SET sealed = n.sealed, key_id = $3
@@ -114,15 +124,8 @@ impl Queue {
         )
         .fetch_all(&mut *tx)
         .await?;
-        let (mut ids, mut sealed) = (Vec::with_capacity(rows.len()), Vec::with_capacity(rows.len()));
-        for row in rows {
-            let auth = vault
-                .open(row.id, &row.sealed)
-                .map_err(|e| Error::corrupt("endpoints", "auth_sealed", row.id, e))?;
-            let auth = zeroize::Zeroizing::new(auth);
-            ids.push(row.id);
-            sealed.push(self.with_ids(|_, rng| vault.seal(row.id, &auth, rng)));
-        }
+        let rows = rows.into_iter().map(|row| (row.id, row.sealed));
+        let (ids, sealed) = self.seal_anew(("endpoints", "auth_sealed"), rows)?;
         let done = sqlx::query!(
             "-- reseal: auth
             UPDATE endpoints AS e SET auth_sealed = n.sealed, auth_key_id = $3
