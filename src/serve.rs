@@ -424,6 +424,7 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
         batch_max_items: usize::try_from(items).unwrap_or(usize::MAX),
         batch_max_bytes: effective.get(&settings::GATEWAY_BATCH_MAX_BYTES),
         request_timeout: effective.get(&settings::GATEWAY_REQUEST_TIMEOUT),
+        wrong_keys_max: effective.get(&settings::GATEWAY_WRONG_KEYS_MAX),
         streams_max_bytes: effective.get(&settings::GATEWAY_WAITING_MAX_BYTES) / 2,
         ..gateway::Config::default()
     }

@@ -77,6 +77,7 @@ async fn look(lanes: &Arc<Lanes>) -> Result<usize> {
                 }
             }
             written?;
+            lanes.sequences.freed(&buried);
             count += buried.len();
         }
     }

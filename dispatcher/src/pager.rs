@@ -116,6 +116,7 @@ async fn read(lanes: &Arc<Lanes>, wanted: &[(Arc<Entry>, Want)]) -> Result<()> {
     if !gone.is_empty() {
         let finished: Vec<Finished> = gone.iter().map(|due| give_up(lanes, due)).collect();
         lanes.queue.finish(&finished).await?;
+        lanes.sequences.freed(&finished);
     }
     if !all_read.is_empty() {
         let ids: Vec<EndpointId> = all_read.iter().map(|entry| entry.id).collect();

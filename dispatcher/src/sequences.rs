@@ -5,6 +5,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use queue::{
     Error, Result,
+    finish::Finished,
     id::EndpointId,
     ordering::{KEYS, Sequence},
 };
@@ -48,6 +49,15 @@ impl Sequences {
         }
         drop(wanted);
         self.changed.notify_one();
+    }
+
+    /// The next of each sequence whose delivery has ended may be let go.
+    pub(crate) fn freed(&self, finished: &[Finished]) {
+        for one in finished {
+            if let Some(key) = one.frees() {
+                self.want(one.delivery.endpoint_id, key);
+            }
+        }
     }
 
     /// The next of each sequence of this endpoint may be let go.

@@ -54,6 +54,8 @@ pub struct Config {
     pub streams_max: u32,
     /// Time that requests under way have to end when the gateway is told to stop: as long as the longest action.
     pub drain_timeout: Duration,
+    /// Wrong keys or tokens that an address may send at once; one more each 3 s. Enough for a fleet of clients with a stale key to be told so.
+    pub wrong_keys_max: u32,
     /// Items of a page, unless the caller says.
     pub page_default: usize,
     /// Most items of a page.
@@ -85,6 +87,7 @@ impl Default for Config {
             connections_max: 8_192,
             streams_max: 256,
             drain_timeout: Duration::from_secs(25),
+            wrong_keys_max: 20,
             page_default: 50,
             page_max: 1_000,
         }

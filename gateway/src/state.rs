@@ -76,6 +76,7 @@ impl Gateway {
         let streamed = Arc::new(Semaphore::new(
             config.streams_max_bytes.min(Semaphore::MAX_PERMITS),
         ));
+        let guesses = Guesses::new(config.wrong_keys_max, Instant::now());
         let (key_looks, last_ping) = (KeyLooks::default(), tokio::sync::Mutex::default());
         Self {
             inner: Arc::new(Inner {
@@ -86,7 +87,7 @@ impl Gateway {
                 vet_auth: OnceLock::new(),
                 ready,
                 key_looks,
-                guesses: Guesses::new(Instant::now()),
+                guesses,
                 trust: ArcSwap::default(),
                 rates: Rates::new(Instant::now()),
                 requests,

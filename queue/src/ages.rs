@@ -6,11 +6,9 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     db::Queue,
-    delivery::Purpose,
-    error::{Error, Result},
+    error::Result,
     id::{EndpointId, TaskId},
-    load::Due,
-    task::DEFAULT_PRIORITY,
+    load::{Due, DueRow},
 };
 
 impl Queue {
@@ -24,7 +22,8 @@ impl Queue {
         most: i64,
     ) -> Result<Vec<(Due, String)>> {
         let (endpoints, before): (Vec<EndpointId>, Vec<DateTime<Utc>>) = lanes.iter().copied().unzip();
-        let rows = sqlx::query!(
+        let rows = sqlx::query_as!(
+            DueRow,
             r#"-- due before
             SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id, d.ordering_key
             FROM unnest($1::uuid[], $2::timestamptz[]) AS lane (endpoint_id, before) CROSS JOIN generate_series(0, 9) AS p (priority)
@@ -40,24 +39,7 @@ impl Queue {
         )
         .fetch_all(&self.inner.hot)
         .await?;
-        let mut found = vec![];
-        for row in rows {
-            found.push(Due {
-                id: row.id,
-                task_id: row.task_id,
-                queue_id: row.queue_id,
-                endpoint_id: row.endpoint_id,
-                due_at: row.due_at,
-                since: row.first_due_at.unwrap_or(row.due_at),
-                expires_at: row.expires_at,
-                size: usize::try_from(row.size).unwrap_or(0),
-                priority: u8::try_from(row.priority).unwrap_or(DEFAULT_PRIORITY),
-                attempts: u32::try_from(row.attempts).unwrap_or(0),
-                purpose: Purpose::of(row.purpose, row.replay_id)
-                    .ok_or_else(|| Error::corrupt("deliveries", "purpose", row.id, row.purpose))?,
-                ordering_key: row.ordering_key,
-            });
-        }
+        let found: Vec<Due> = rows.into_iter().map(DueRow::read).collect::<Result<_>>()?;
         let mut kinds = self.kinds(&found).await?;
         Ok(found
             .into_iter()

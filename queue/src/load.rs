@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use sqlx::types::Json;
+use uuid::Uuid;
 
 use crate::{
     db::Queue,
@@ -85,6 +86,43 @@ pub struct Due {
     pub ordering_key: Option<String>,
 }
 
+/// A delivery as its row has it.
+pub(crate) struct DueRow {
+    pub(crate) id: DeliveryId,
+    pub(crate) task_id: TaskId,
+    pub(crate) queue_id: QueueId,
+    pub(crate) endpoint_id: EndpointId,
+    pub(crate) due_at: DateTime<Utc>,
+    pub(crate) first_due_at: Option<DateTime<Utc>>,
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+    pub(crate) size: i32,
+    pub(crate) priority: i16,
+    pub(crate) attempts: i16,
+    pub(crate) purpose: i16,
+    pub(crate) replay_id: Option<Uuid>,
+    pub(crate) ordering_key: Option<String>,
+}
+
+impl DueRow {
+    pub(crate) fn read(self) -> Result<Due> {
+        Ok(Due {
+            id: self.id,
+            task_id: self.task_id,
+            queue_id: self.queue_id,
+            endpoint_id: self.endpoint_id,
+            due_at: self.due_at,
+            since: self.first_due_at.unwrap_or(self.due_at),
+            expires_at: self.expires_at,
+            size: usize::try_from(self.size).unwrap_or(0),
+            priority: u8::try_from(self.priority).unwrap_or(DEFAULT_PRIORITY),
+            attempts: u32::try_from(self.attempts).unwrap_or(0),
+            purpose: Purpose::of(self.purpose, self.replay_id)
+                .ok_or_else(|| Error::corrupt("deliveries", "purpose", self.id, self.purpose))?,
+            ordering_key: self.ordering_key,
+        })
+    }
+}
+
 impl Queue {
     /// The due deliveries of several lanes, in one statement. For each lane and priority the oldest first; never touches one not due.
     pub async fn due(&self, pages: &[PageRequest], now: DateTime<Utc>) -> Result<Vec<Due>> {
@@ -105,7 +143,8 @@ impl Queue {
                 after_id.push(id);
             }
         }
-        let rows = sqlx::query!(
+        let rows = sqlx::query_as!(
+            DueRow,
             r#"-- due
             SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id, d.ordering_key
             FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::timestamptz[], $5::uuid[])
@@ -126,25 +165,7 @@ impl Queue {
         )
         .fetch_all(&self.inner.hot)
         .await?;
-        rows.into_iter()
-            .map(|row| {
-                Ok(Due {
-                    id: row.id,
-                    task_id: row.task_id,
-                    queue_id: row.queue_id,
-                    endpoint_id: row.endpoint_id,
-                    due_at: row.due_at,
-                    since: row.first_due_at.unwrap_or(row.due_at),
-                    expires_at: row.expires_at,
-                    size: usize::try_from(row.size).unwrap_or(0),
-                    priority: u8::try_from(row.priority).unwrap_or(DEFAULT_PRIORITY),
-                    attempts: u32::try_from(row.attempts).unwrap_or(0),
-                    purpose: Purpose::of(row.purpose, row.replay_id)
-                        .ok_or_else(|| Error::corrupt("deliveries", "purpose", row.id, row.purpose))?,
-                    ordering_key: row.ordering_key,
-                })
-            })
-            .collect()
+        rows.into_iter().map(DueRow::read).collect()
     }
 
     /// Reads the tasks of due deliveries and makes them ready to push. A delivery whose task is gone is left out, and named in the second list.

@@ -179,6 +179,9 @@ settings! {
     GATEWAY_WAITING_MAX_BYTES: Size = "gateway.waiting_max_bytes", Fixed("64MiB"), Size(MIB, 16 * GIB);
     /// Time for one request, its body included, before it is answered 503; what most clients wait for at most.
     GATEWAY_REQUEST_TIMEOUT: Time = "gateway.request_timeout", Fixed("30s"), Time(SECOND, minutes(10));
+    /// Wrong API keys or tokens that one address may send at once, and one more every 3 s: enough for a fleet of clients with a stale
+    /// key to be told so, too few to guess. What comes beyond is answered 429; a valid key works all the while.
+    GATEWAY_WRONG_KEYS_MAX: Count = "gateway.wrong_keys_max", Fixed("20"), Count(1, 1_000_000);
 
     /// Attempts in flight on this node at most; each holds a socket and its buffers.
     DISPATCHER_MAX_IN_FLIGHT: Count = "dispatcher.max_in_flight", Fixed("4096"), Count(1, 65_536);

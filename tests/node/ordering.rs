@@ -1,6 +1,9 @@
 //! Order: the deliveries of a key go one at a time, in the order in which they were enqueued, whatever fails.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use proto::{BatchResult, TaskState};
 use serde_json::{Value, json};
@@ -149,4 +152,29 @@ async fn one_that_failed_holds_up_its_key_or_makes_way_as_the_policy_says() {
     let _: proto::Cancelled = api.act(&format!("/v1/tasks/{}/cancel", tasks.items[0].id)).await;
     let mut blocked = by_key(&receiver.until("/block", 6).await);
     assert_eq!(blocked.remove(&0), Some(vec![0, 1, 2]));
+}
+
+#[tokio::test]
+async fn one_that_grew_too_old_gives_way() {
+    let (home, receiver) = (Home::external().await, Receiver::start().await);
+    let (_node, api) = (home.start(&[]).await, home.api());
+    api.make_queue("q").await;
+    let settings = json!({ "ordering": { "mode": "fifo" }, "max_age": "1s" });
+    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    api.switch(&endpoint, "pause").await;
+    for number in 0..2 {
+        api.enqueue("q", json!({ "payload": { "number": number } })).await;
+    }
+    let first = eventually("the first is dead", async || {
+        api.dead_letters(&endpoint).await.first().cloned()
+    })
+    .await;
+    assert!(first.reason.contains("max_age"), "{}", first.reason);
+    // Told by the end of the first: a look around for what was missed comes after half a minute, and one for what is too old after that.
+    let begun = Instant::now();
+    eventually("so is the second", async || {
+        (api.dead_letters(&endpoint).await.len() == 2).then_some(())
+    })
+    .await;
+    assert!(begun.elapsed() < Duration::from_secs(28), "{:?}", begun.elapsed());
 }

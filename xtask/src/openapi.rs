@@ -57,6 +57,8 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
         ("POSTHASTE_ROLE", "gateway"),
         ("DATABASE_URL", database.as_str()),
         ("POSTHASTE_GATEWAY_REQUEST_TIMEOUT", "5s"),
+        // Every operation is asked with wrong keys as well, all from one address.
+        ("POSTHASTE_GATEWAY_WRONG_KEYS_MAX", "1000000"),
     ];
     let node = Node::start(checkout, &folder, &settings)?;
     let rules = folder.join("schemathesis.toml");

@@ -239,9 +239,6 @@ impl Lanes {
                 None
             };
             let id = one.delivery.endpoint_id;
-            if let Some(key) = one.frees() {
-                self.sequences.want(id, key);
-            }
             if let Some(entry) = touched
                 .get(&id)
                 .cloned()
@@ -252,6 +249,7 @@ impl Lanes {
             }
             self.permits.give();
         }
+        self.sequences.freed(finished);
         for entry in touched.values() {
             self.move_on(entry);
         }

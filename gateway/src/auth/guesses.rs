@@ -14,9 +14,8 @@ use parking_lot::Mutex;
 
 use crate::bucket::{Bucket, Filling};
 
-/// Wrong credentials that an address may send at once, and how often one more: enough for a fleet of clients with a stale key to be
-/// told so, and slow beyond that.
-const FILLING: Filling = Filling::one_each(Duration::from_secs(3), NonZeroU32::new(20).unwrap());
+/// How often an address may send one more: slow.
+const EACH: Duration = Duration::from_secs(3);
 
 /// Buckets, whatever comes: 128 KiB. Addresses that fall into the same share it, which none can choose to, and which costs a valid key
 /// nothing.
@@ -28,14 +27,18 @@ pub(crate) struct Guesses {
     /// Of this process's own, so that nobody can compute who shares a bucket with whom.
     hashing: RandomState,
     buckets: Mutex<Box<[Bucket]>>,
+    filling: Filling,
 }
 
 impl Guesses {
-    pub(crate) fn new(now: Instant) -> Self {
+    /// An address may send so many at once.
+    pub(crate) fn new(at_once: u32, now: Instant) -> Self {
+        let at_once = NonZeroU32::new(at_once).unwrap_or(NonZeroU32::MIN);
         Self {
             begun: now,
             hashing: RandomState::new(),
             buckets: Mutex::new(vec![Bucket::default(); BUCKETS].into()),
+            filling: Filling::one_each(EACH, at_once),
         }
     }
 
@@ -43,7 +46,7 @@ impl Guesses {
     pub(crate) fn note(&self, from: IpAddr, now: Instant) -> Result<(), Duration> {
         let slot = self.hashing.hash_one(network(from)) % BUCKETS as u64;
         let slot = usize::try_from(slot).unwrap_or_default();
-        self.buckets.lock()[slot].take(FILLING, 1, now.duration_since(self.begun))
+        self.buckets.lock()[slot].take(self.filling, 1, now.duration_since(self.begun))
     }
 }
 
@@ -62,7 +65,7 @@ mod tests {
     #[test]
     fn an_address_may_be_wrong_some_times_and_then_slowly() {
         let now = Instant::now();
-        let guesses = Guesses::new(now);
+        let guesses = Guesses::new(20, now);
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| text.parse::<IpAddr>().unwrap());
         // The odds that these two share a bucket are one in 16,384.
         let noted = |from, at: Duration| (0..50).filter(|_| guesses.note(from, now + at).is_ok()).count();

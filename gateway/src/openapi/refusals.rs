@@ -76,7 +76,7 @@ fn kinds(operation: &Operation) -> Vec<Kind> {
         )
     };
     if parameters.into_iter().any(in_path) {
-        kinds.push(Kind::NotFound);
+        kinds.extend([Kind::NotFound, Kind::Invalid]);
     }
     if let Some(RefOr::T(body)) = &operation.request_body {
         kinds.extend([Kind::BodyTimeout, Kind::TooLarge]);
