@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use dispatcher::{Dispatcher, push};
 use gateway::{Gateway, Port, Speaks, Tls};
+use proto::Disk;
 use queue::ownership::NodeId;
 use queue::replays::Runner;
 use queue::settings::Settings;
@@ -19,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use crate::banner::{Banner, banner};
-use crate::config::{Effective, Role, settings};
+use crate::config::{self, Effective, Role, settings};
 use crate::embedded;
 use crate::lifecycle::Lifecycle;
 use crate::node::Node;
@@ -40,8 +41,8 @@ pub struct Surroundings {
 /// How often counts are written: what a crash can lose of them.
 const FLUSH: Duration = Duration::from_secs(5);
 
-/// How often what is over is swept away.
-const SWEEP: Duration = Duration::from_mins(1);
+/// The pause after which storage is looked after again where there was more than one round could take.
+const KEEP_ON: Duration = Duration::from_millis(100);
 
 /// The pause after which replays are gone on with while the database is away.
 const REPLAY_AGAIN: Duration = Duration::from_secs(2);
@@ -125,6 +126,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     let chores = tokio::spawn(chores(
         queue.clone(),
         node.id,
+        effective.get(&settings::STORAGE_SWEEP_INTERVAL),
         dispatcher.is_none(),
         chores_stop.clone(),
     ));
@@ -144,6 +146,8 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         Arc::new(vet),
         Arc::new(ready),
     );
+    let own_folder = own_database.is_some().then_some(data_dir);
+    gateway.describe(described(effective, own_folder));
     gateway.judge_auth(Arc::new(|auth| {
         let judged = push::check_identity(&dispatcher::identity(auth));
         judged.map_err(|error| queue::error::field_error(error.field, error.problem))
@@ -322,7 +326,7 @@ async fn open_queue(config: queue::Config, vault: Vault, stop: &CancellationToke
 }
 
 /// What is done now and then: counts are written, what is over is swept away; and replays go on. A node without a dispatcher follows the catalog here.
-async fn chores(queue: Queue, node: NodeId, follow: bool, stop: CancellationToken) {
+async fn chores(queue: Queue, node: NodeId, sweep: Duration, follow: bool, stop: CancellationToken) {
     let flushing = async {
         loop {
             tokio::time::sleep(FLUSH).await;
@@ -341,7 +345,24 @@ async fn chores(queue: Queue, node: NodeId, follow: bool, stop: CancellationToke
                 Ok(report) => info!(?report, "swept"),
                 Err(error) => warn!(%error, "the sweep failed; tried again soon"),
             }
-            tokio::time::sleep(SWEEP).await;
+            tokio::time::sleep(sweep).await;
+        }
+    };
+    let keeping = async {
+        loop {
+            let pause = match queue.keep_to_retention(now()).await {
+                Ok(kept) => {
+                    if !kept.is_empty() {
+                        info!(?kept, "what is kept no longer is gone");
+                    }
+                    if kept.more { KEEP_ON } else { sweep }
+                }
+                Err(error) => {
+                    warn!(%error, "what is kept no longer could not go; tried again soon");
+                    sweep
+                }
+            };
+            tokio::time::sleep(pause).await;
         }
     };
     let replaying = async {
@@ -370,6 +391,7 @@ async fn chores(queue: Queue, node: NodeId, follow: bool, stop: CancellationToke
         () = stop.cancelled() => {}
         () = flushing => {}
         () = sweeping => {}
+        () = keeping => {}
         () = replaying => {}
         () = following => {}
     }
@@ -384,6 +406,12 @@ fn queue_config(effective: &Effective, url: String) -> queue::Config {
             connect_timeout: effective.get(&settings::DISPATCHER_CONNECT_TIMEOUT),
             max_in_flight: effective.get(&settings::DISPATCHER_MAX_IN_FLIGHT_PER_ENDPOINT),
             ..Settings::default()
+        },
+        partition: effective.get(&settings::STORAGE_PARTITION),
+        role: match effective.get(&settings::ROLE) {
+            Role::All => "all",
+            Role::Gateway => "gateway",
+            Role::Dispatcher => "dispatcher",
         },
         ..queue::Config::new(url)
     }
@@ -427,6 +455,22 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
         wrong_keys_max: effective.get(&settings::GATEWAY_WRONG_KEYS_MAX),
         streams_max_bytes: effective.get(&settings::GATEWAY_WAITING_MAX_BYTES) / 2,
         ..gateway::Config::default()
+    }
+}
+
+/// What the gateway tells of this node. The disk on which the database lies is known where it is this node's own: in `own_folder`.
+fn described(effective: &Effective, own_folder: Option<PathBuf>) -> gateway::Surroundings {
+    let disk = move || {
+        let known = rustix::fs::statvfs(own_folder.as_deref()?).ok()?;
+        Some(Disk {
+            total_bytes: known.f_blocks.saturating_mul(known.f_frsize),
+            // What is left for whoever is not root.
+            free_bytes: known.f_bavail.saturating_mul(known.f_frsize),
+        })
+    };
+    gateway::Surroundings {
+        configuration: config::entries(effective),
+        disk: Arc::new(disk),
     }
 }
 

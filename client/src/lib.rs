@@ -42,6 +42,7 @@ mod replays;
 mod request;
 mod retry;
 mod sse;
+mod system;
 mod tasks;
 mod tls;
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{Method, header};
-use proto::{Attempt, Cancelled, Delivery, Task, TaskState};
+use proto::{Attempt, Cancelled, Delivery, Expunged, Task, TaskState};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -53,6 +53,14 @@ impl Client {
     /// Cancels what of a task is not delivered and not under way.
     pub async fn cancel_task(&self, id: Uuid) -> Result<Cancelled> {
         self.call(Method::POST, &["tasks", &id.to_string(), "cancel"])
+            .answer()
+            .await
+    }
+
+    /// Clears its payload and headers, and what endpoints answered; what of it has not ended is cancelled.
+    pub async fn expunge_task(&self, id: Uuid) -> Result<Expunged> {
+        self.call(Method::POST, &["tasks", &id.to_string(), "expunge"])
+            .harmless(true)
             .answer()
             .await
     }

@@ -39,5 +39,5 @@ mod tls;
 pub use config::Config;
 pub use rest::{document, router};
 pub use serve::{Port, Speaks, serve};
-pub use state::{Gateway, Ready, VetAuth, VetUrl};
+pub use state::{Gateway, Ready, Surroundings, VetAuth, VetUrl};
 pub use tls::{Files, Tls, TlsError};

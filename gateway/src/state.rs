@@ -4,7 +4,7 @@ use std::{
 };
 
 use arc_swap::{ArcSwap, Guard};
-use proto::{EndpointAuth, FieldError};
+use proto::{ConfigEntry, Disk, EndpointAuth, FieldError};
 use queue::{Enqueuer, Queue};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,21 @@ pub type VetAuth = Arc<dyn Fn(&EndpointAuth) -> Result<(), FieldError> + Send + 
 /// Whether this node does its part: a dispatcher's shards are owned. Asked by `/readyz`; must not wait.
 pub type Ready = Arc<dyn Fn() -> bool + Send + Sync>;
 
+/// What the root knows of this node and nobody else does.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// The configuration that holds, with its secrets masked.
+    pub configuration: Vec<ConfigEntry>,
+    /// What is known of the disk that the database lies on; must not wait.
+    pub disk: Arc<dyn Fn() -> Option<Disk> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
+
 /// Everything a request needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Gateway {
@@ -42,6 +57,7 @@ struct Inner {
     enqueuer: Enqueuer,
     vet_url: VetUrl,
     vet_auth: OnceLock<VetAuth>,
+    surroundings: OnceLock<Surroundings>,
     ready: Ready,
     key_looks: KeyLooks,
     guesses: Guesses,
@@ -85,6 +101,7 @@ impl Gateway {
                 enqueuer,
                 vet_url,
                 vet_auth: OnceLock::new(),
+                surroundings: OnceLock::new(),
                 ready,
                 key_looks,
                 guesses,
@@ -133,6 +150,17 @@ impl Gateway {
     pub fn judge_auth(&self, vet: VetAuth) {
         // Set once by the root; the first stays.
         let _ = self.inner.vet_auth.set(vet);
+    }
+
+    /// Tells what is known of this node, once. Without it nothing is told of its configuration and its disk.
+    pub fn describe(&self, surroundings: Surroundings) {
+        // Set once by the root; the first stays.
+        let _ = self.inner.surroundings.set(surroundings);
+    }
+
+    /// What is known of this node.
+    pub(crate) fn surroundings(&self) -> Option<&Surroundings> {
+        self.inner.surroundings.get()
     }
 
     /// Refuses what no endpoint's requests can show.

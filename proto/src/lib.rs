@@ -24,9 +24,12 @@ mod page;
 mod problem;
 mod queues;
 mod replays;
+mod retention;
 mod session;
 mod settings;
 mod signing;
+mod storage;
+mod system;
 mod tasks;
 mod traffic;
 mod verdict;
@@ -47,14 +50,17 @@ pub use page::{Count, Page};
 pub use problem::{FieldError, Problem};
 pub use queues::{NewQueue, Queue, QueueUpdate};
 pub use replays::{NewReplay, Replay, ReplayFilter, ReplayPreview, ReplaySource, ReplayStatus};
+pub use retention::{Keep, RetentionPolicy};
 pub use session::{NewSession, Session};
 pub use settings::{DeliverySettings, RetryPolicy};
 pub use signing::{
     Finding, Jwk, Jwks, NewSecret, RevealedSecret, Secret, SignedRequest, SigningScheme, Verification,
 };
+pub use storage::{Disk, Forecast, Storage, StoragePartition, StorageTable};
+pub use system::{ConfigEntry, SystemNode, SystemReport};
 pub use tasks::{
-    BatchItem, BatchResult, Cancelled, Delivery, DeliveryState, Enqueued, NewTask, NewTaskWith, Payload,
-    Task, TaskState,
+    BatchItem, BatchResult, Cancelled, Delivery, DeliveryState, Enqueued, Expunged, NewTask, NewTaskWith,
+    Payload, Task, TaskState,
 };
 pub use traffic::{EndpointTraffic, LATENCY_BOUNDS_MS, Traffic, TrafficOverview, TrafficPoint, TrafficStep};
 pub use verdict::{

@@ -1,6 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{BreakerPolicy, OrderingPolicy, RateLimit, Span, VerdictSettings, object::optional_object};
+use crate::{
+    BreakerPolicy, OrderingPolicy, RateLimit, RetentionPolicy, Span, VerdictSettings, object::optional_object,
+};
 
 /// How deliveries are made. Each field may be left out: an endpoint's come before its queue's, the queue's before the defaults.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -66,6 +68,18 @@ pub struct DeliverySettings {
         deserialize_with = "optional_object"
     )]
     pub ordering: Option<OrderingPolicy>,
+    /// How long what went through is kept. For queues alone.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "optional_object"
+    )]
+    pub retention: Option<RetentionPolicy>,
+    /// Fields of JSON that are shown and stored as hashes: JSON pointers (RFC 6901) such as `/card/number`, where a part `*` stands for
+    /// every element or field. What is sent stays as it is. At most 50; for queues alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 50))]
+    pub redact: Option<Vec<String>>,
 }
 
 /// When a failed delivery is tried again: an exponential backoff, or an explicit schedule.

@@ -129,6 +129,8 @@ pub enum TaskState {
     Delivered,
     /// No endpoint wanted it.
     Unmatched,
+    /// It has ended; what came of it is kept no longer.
+    Ended,
 }
 
 /// A task as it was enqueued, and where it is.
@@ -166,9 +168,15 @@ pub struct Task {
     pub content_type: String,
     /// The payload's size in bytes.
     pub size: u64,
-    /// The payload; only where one task is read, not in lists.
+    /// The payload; only where one task is read, not in lists, and not where it has expired or was expunged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
+    /// Whether its payload and headers are gone because the queue keeps them no longer. It cannot be replayed any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub expired: bool,
+    /// When its content was expunged, if it was: payload, headers, and what endpoints answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expunged_at: Option<DateTime<Utc>>,
 }
 
 /// A payload as it can be shown in JSON.
@@ -234,5 +242,15 @@ pub struct Delivery {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Cancelled {
     /// How many of the task's deliveries were cancelled; those that had ended, or whose request is out already, go their way.
+    pub cancelled: u32,
+}
+
+/// The answer to an expunging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Expunged {
+    /// When the content went: now, or when it was expunged before.
+    pub expunged_at: DateTime<Utc>,
+    /// How many of the task's deliveries were cancelled, because there is nothing left to send.
     pub cancelled: u32,
 }

@@ -1,13 +1,14 @@
 //! Attempts: the log of what happened, read.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
 use proto::{Attempt, Header, Timing};
 
 use crate::{
     db::Queue,
-    error::Result,
-    id::{self, AttemptId, DeliveryId, EndpointId, TaskId},
-    tasks::no_task,
+    error::{Error, Result},
+    id::{self, AttemptId, DeliveryId, EndpointId, QueueId, TaskId},
+    partition::Table,
     verdict::plain_reason,
 };
 
@@ -32,10 +33,16 @@ struct Row {
     response_headers: Option<String>,
     response_body: Option<Vec<u8>>,
     response_truncated: bool,
+    /// Whether its task was expunged.
+    expunged: bool,
 }
 
 impl From<Row> for Attempt {
-    fn from(row: Row) -> Self {
+    fn from(mut row: Row) -> Self {
+        if row.expunged {
+            // Of a request that was out already: it is cleared soon.
+            (row.response_headers, row.response_body) = (None, None);
+        }
         let ms = |us: i32| f64::from(us) / 1_000.0;
         let (text, base64) = match row.response_body.map(String::from_utf8) {
             None => (None, None),
@@ -94,20 +101,23 @@ impl Queue {
         task: TaskId,
         after: Option<(DeliveryId, AttemptId)>,
         limit: i64,
+        now: DateTime<Utc>,
     ) -> Result<Vec<Attempt>> {
-        let exists = sqlx::query_scalar!(
-            r#"-- task exists
-            SELECT EXISTS (SELECT FROM tasks WHERE id = $1) AS "exists!""#,
-            task
-        )
-        .fetch_one(&self.inner.pool)
-        .await?;
-        if !exists {
-            return Err(no_task(task));
-        }
+        let oldest = self.oldest_attempt(self.queue_of_task(task).await?, now);
         let (from, to) = id::deliveries_of(task);
-        self.read_attempts(Some(task), after.unwrap_or((from, AttemptId::nil())), to, limit)
-            .await
+        let after = after.unwrap_or((from, AttemptId::nil()));
+        self.read_attempts(Some(task), after, to, limit, oldest).await
+    }
+
+    /// The smallest id of an attempt that is shown although its delivery has ended: what the queue keeps no longer is not, whether it is gone or not.
+    fn oldest_attempt(&self, queue: QueueId, now: DateTime<Utc>) -> AttemptId {
+        let keep = self
+            .catalog()
+            .snapshot()
+            .retention(queue)
+            .of_table(Table::Attempts);
+        // What a queue keeps no longer than it is needed, goes when its delivery has ended.
+        keep.map_or(AttemptId::nil(), |keep| id::floor(now - keep))
     }
 
     /// The attempts of one delivery, in the same way.
@@ -116,9 +126,15 @@ impl Queue {
         delivery: DeliveryId,
         after: Option<AttemptId>,
         limit: i64,
+        now: DateTime<Utc>,
     ) -> Result<Vec<Attempt>> {
-        self.read_attempts(None, (delivery, after.unwrap_or_default()), delivery, limit)
-            .await
+        let oldest = match self.queue_of_delivery(delivery).await {
+            Ok(queue) => self.oldest_attempt(queue, now),
+            Err(Error::NotFound(_)) => return Ok(vec![]),
+            Err(error) => return Err(error),
+        };
+        let after = (delivery, after.unwrap_or_default());
+        self.read_attempts(None, after, delivery, limit, oldest).await
     }
 
     async fn read_attempts(
@@ -127,20 +143,24 @@ impl Queue {
         after: (DeliveryId, AttemptId),
         to: DeliveryId,
         limit: i64,
+        oldest: AttemptId,
     ) -> Result<Vec<Attempt>> {
         let rows = sqlx::query_as!(
             Row,
-            "-- attempts
+            r#"-- attempts
             SELECT id, delivery_id, task_id, endpoint_id, number, verdict, reason, retry_at, url, status, failure, wait_us, dns_us, connect_us,
-                tls_us, first_byte_us, total_us, response_headers, response_body, response_truncated
+                tls_us, first_byte_us, total_us, response_headers, response_body, response_truncated,
+                EXISTS (SELECT FROM expunged e WHERE e.task_id = attempts.task_id) AS "expunged!"
             FROM attempts
             WHERE delivery_id >= $1 AND delivery_id <= $3 AND (delivery_id, id) > ($1, $2) AND ($4::uuid IS NULL OR task_id = $4)
-            ORDER BY delivery_id, id LIMIT $5",
+                AND (id >= $6 OR EXISTS (SELECT FROM deliveries d WHERE d.id = attempts.delivery_id))
+            ORDER BY delivery_id, id LIMIT $5"#,
             after.0,
             after.1,
             to,
             task,
-            limit
+            limit,
+            oldest
         )
         .fetch_all(&self.inner.pool)
         .await?;
@@ -153,17 +173,22 @@ impl Queue {
         endpoint: EndpointId,
         before: Option<AttemptId>,
         limit: i64,
+        now: DateTime<Utc>,
     ) -> Result<Vec<Attempt>> {
-        self.find_endpoint(endpoint).await?;
+        let oldest = self.oldest_attempt(self.find_endpoint(endpoint).await?.queue_id, now);
         let rows = sqlx::query_as!(
             Row,
-            "-- attempts of endpoint
+            r#"-- attempts of endpoint
             SELECT id, delivery_id, task_id, endpoint_id, number, verdict, reason, retry_at, url, status, failure, wait_us, dns_us, connect_us,
-                tls_us, first_byte_us, total_us, response_headers, response_body, response_truncated
-            FROM attempts WHERE endpoint_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+                tls_us, first_byte_us, total_us, response_headers, response_body, response_truncated,
+                EXISTS (SELECT FROM expunged e WHERE e.task_id = a.task_id) AS "expunged!"
+            FROM (
+                SELECT * FROM attempts WHERE endpoint_id = $1 AND id < $2 AND id >= $4 ORDER BY id DESC LIMIT $3
+            ) AS a ORDER BY id DESC"#,
             endpoint,
             before.unwrap_or(AttemptId::max()),
-            limit
+            limit,
+            oldest
         )
         .fetch_all(&self.inner.pool)
         .await?;

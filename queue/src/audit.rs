@@ -35,6 +35,7 @@ pub(crate) enum Action {
     QueueDeleted,
     QueuePurged,
     DeadLettersPurged,
+    TaskExpunged,
     VaultRotated,
 }
 
@@ -54,6 +55,7 @@ impl Action {
             Self::QueueDeleted => "queue.deleted",
             Self::QueuePurged => "queue.purged",
             Self::DeadLettersPurged => "dead_letters.purged",
+            Self::TaskExpunged => "task.expunged",
             Self::VaultRotated => "vault.rotated",
         }
     }

@@ -22,6 +22,8 @@ use crate::{
     id::{EndpointId, QueueId},
     keys::{KeyEntry, KeyHash},
     queues::no_queue,
+    redact::Redaction,
+    retention::Retention,
     settings,
 };
 
@@ -34,6 +36,10 @@ pub struct Snapshot {
     pub queues: HashMap<String, Arc<QueueEntry>>,
     /// Names by id, of deleted queues too: their tasks may still be read.
     pub queue_names: HashMap<QueueId, Arc<str>>,
+    /// How long queues keep what went through them, where that is not the default; of deleted queues too.
+    pub(crate) retentions: HashMap<QueueId, Retention>,
+    /// What queues show as hashes alone, where they do; of deleted queues too.
+    pub(crate) redactions: HashMap<QueueId, Arc<Redaction>>,
     /// Endpoints by id, none that are deleted.
     pub endpoints: HashMap<EndpointId, Arc<Endpoint>>,
     pub(crate) keys: HashMap<KeyHash, Arc<KeyEntry>>,
@@ -67,6 +73,11 @@ impl Snapshot {
     ) -> impl Iterator<Item = &'a Arc<Endpoint>> {
         let wanting = queue.fanout.matching(kind);
         wanting.filter_map(|id| self.endpoints.get(&id))
+    }
+
+    /// How long a queue keeps what went through it.
+    pub fn retention(&self, id: QueueId) -> Retention {
+        self.retentions.get(&id).copied().unwrap_or_default()
     }
 
     /// The name of a queue, also of a deleted one.
@@ -182,6 +193,15 @@ impl Queue {
         for row in rows {
             changed.queues.insert(row.id);
             next.queue_names.insert(row.id, row.name.as_str().into());
+            match &row.settings.retention {
+                Some(policy) => next.retentions.insert(row.id, Retention::of(Some(policy))),
+                None => next.retentions.remove(&row.id),
+            };
+            let pointers = row.settings.redact.as_deref().unwrap_or_default();
+            match Redaction::of(pointers) {
+                Some(redaction) => next.redactions.insert(row.id, Arc::new(redaction)),
+                None => next.redactions.remove(&row.id),
+            };
             if row.deleted_at.is_some() {
                 if next.queues.get(&row.name).is_some_and(|queue| queue.id == row.id) {
                     next.queues.remove(&row.name);

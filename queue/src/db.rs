@@ -24,6 +24,7 @@ use crate::{
     error::{Error, Result},
     events::{self, Bus},
     id::{self, Mint},
+    partition,
     pool::Pool,
     rollup::Rollups,
     settings::Settings,
@@ -50,6 +51,10 @@ pub struct Config {
     pub idempotency_window: Duration,
     /// What is kept for subscribers to events.
     pub events: events::Limits,
+    /// How long the partitions of tasks and attempts are in time: 10 s to a day. What is kept no longer goes partition by partition.
+    pub partition: Duration,
+    /// What this node tells others that it does: `all` or `dispatcher`. For people.
+    pub role: &'static str,
 }
 
 impl Config {
@@ -64,6 +69,8 @@ impl Config {
             defaults: Settings::default(),
             idempotency_window: Duration::from_hours(24),
             events: events::Limits::default(),
+            partition: partition::DAY,
+            role: "all",
         }
     }
 }
@@ -88,6 +95,8 @@ pub(crate) struct Inner {
     pub(crate) rollups: Rollups,
     pub(crate) events: Bus,
     pub(crate) depths: Depths,
+    /// Names this process among all that share the database: a node's id may be used again by the next one.
+    pub(crate) process: Uuid,
     door: OnceLock<Arc<dyn Door>>,
     ids: Mutex<(Mint, StdRng)>,
 }
@@ -103,6 +112,7 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 impl Queue {
     /// Connects, brings the schema up to date under a lock, makes partitions, and reads the catalog.
     pub async fn open(config: Config, vault: Vault, now: DateTime<Utc>) -> Result<Self> {
+        partition::check_length(config.partition)?;
         let options = connect_options(&config.url, "database.url")?;
         let listen = match &config.listen_url {
             Some(url) => connect_options(url, "database.listen_url")?,
@@ -140,8 +150,7 @@ impl Queue {
             reason = "the edge: ids and secrets are drawn from this one generator"
         )]
         let mut rng: StdRng = rand::make_rng();
-        // Of this process alone: a node's id may be used again by the next one.
-        let origin = id::one(now, &mut rng);
+        let process = id::one(now, &mut rng);
         let inner = Inner {
             pool,
             hot,
@@ -149,8 +158,9 @@ impl Queue {
             vault,
             catalog: Catalog::default(),
             rollups: Rollups::default(),
-            events: Bus::new(origin, config.events.clone()),
+            events: Bus::new(process, config.events.clone()),
             depths: Depths::new(rng.random()),
+            process,
             door: OnceLock::new(),
             ids: Mutex::new((Mint::default(), rng)),
             config,

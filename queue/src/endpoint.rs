@@ -12,6 +12,7 @@ use crate::{
     error::Problems,
     glob, headers,
     id::{EndpointId, QueueId},
+    retention,
     secrets::Signing,
     settings::{self, Settings},
     signature::PublicKey,
@@ -113,6 +114,7 @@ pub(crate) fn check(endpoint: &NewEndpoint, problems: &mut Problems) -> Option<U
         auth::check(auth, problems);
     }
     settings::check(&endpoint.settings, "settings", problems);
+    retention::check_of_endpoint(&endpoint.settings, "settings", problems);
     check_url(&endpoint.url)
         .map_err(|problem| problems.add("url", problem))
         .ok()

@@ -119,7 +119,8 @@ impl PgHasArrayType for NewAttempt<'_> {
 }
 
 impl<'a> NewAttempt<'a> {
-    fn of(finished: &'a Finished) -> Self {
+    /// `shown`: what is stored of the response's body in place of it.
+    fn of(finished: &'a Finished, shown: Option<&'a [u8]>) -> Self {
         let Finished {
             delivery,
             id,
@@ -160,7 +161,9 @@ impl<'a> NewAttempt<'a> {
             first_byte_us: timing.first_byte_us.map(micros),
             total_us: micros(timing.total_us),
             response_headers: answer.map(|a| header_lines(&a.headers)),
-            response_body: answer.filter(|a| !a.body.is_empty()).map(|a| a.body.as_ref()),
+            response_body: answer
+                .filter(|a| !a.body.is_empty())
+                .map(|a| shown.unwrap_or(a.body.as_ref())),
             response_truncated: answer.is_some_and(|a| a.truncated),
         }
     }
@@ -193,7 +196,16 @@ impl Queue {
     /// meantime, or a delivery that was cancelled, is no danger: the log has what happened, and nothing else changes. Writing the same
     /// results again changes nothing at all: whoever gets no answer may try again.
     pub async fn finish(&self, finished: &[Finished]) -> Result<()> {
-        let log: Vec<NewAttempt<'_>> = finished.iter().map(NewAttempt::of).collect();
+        let redacted = self.redact_responses(finished);
+        let shown = redacted
+            .iter()
+            .map(Option::as_deref)
+            .chain(std::iter::repeat(None));
+        let log: Vec<NewAttempt<'_>> = finished
+            .iter()
+            .zip(shown)
+            .map(|(one, shown)| NewAttempt::of(one, shown))
+            .collect();
         let of = |wanted: fn(&Finished) -> bool| finished.iter().filter(move |one| wanted(one));
         let is_letter =
             |one: &Finished| one.verdict == Verdict::Dead && one.delivery.purpose != Purpose::Test;
@@ -280,6 +292,24 @@ impl Queue {
         self.inner.rollups.count(finished.iter().map(counted));
         self.tell_finished(finished);
         Ok(())
+    }
+}
+
+impl Queue {
+    /// What is stored of response bodies in place of them, one for each result; none at all while no queue redacts anything.
+    fn redact_responses(&self, finished: &[Finished]) -> Vec<Option<Vec<u8>>> {
+        let snapshot = self.catalog().snapshot();
+        if snapshot.redactions.is_empty() {
+            return vec![];
+        }
+        let of = |one: &Finished| {
+            let redaction = snapshot.redactions.get(&one.delivery.content.queue_id)?;
+            match &one.request.as_ref()?.outcome {
+                Outcome::Answered(answer) => redaction.apply(&answer.body, self.inner.vault.redaction_key()),
+                Outcome::Failed(_) => None,
+            }
+        };
+        finished.iter().map(of).collect()
     }
 }
 

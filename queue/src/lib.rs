@@ -11,6 +11,7 @@
 //! - [`audit`]: who did what of consequence.
 //! - [`replays`]: jobs that make new deliveries of old tasks.
 //! - [`events`]: what happens, told to whoever subscribes.
+//! - [`retention`], [`partition`]: how long what went through is kept, and how it goes. [`redact`]: what is shown of it as hashes alone.
 //! - [`ownership`]: which node pushes for which shard.
 //!
 //! This is the only crate that knows SQL. It knows nothing of HTTP: neither how a request came in nor how one goes out.
@@ -32,6 +33,7 @@ pub mod endpoints;
 pub mod enqueue;
 pub mod error;
 pub mod events;
+mod expunge;
 mod fanout;
 pub mod finish;
 pub mod glob;
@@ -51,8 +53,10 @@ pub mod partition;
 mod pool;
 pub mod purge;
 pub mod queues;
+pub mod redact;
 pub mod replay;
 pub mod replays;
+pub mod retention;
 pub mod retry;
 pub mod retry_after;
 pub mod rights;
@@ -60,7 +64,9 @@ pub mod rollup;
 pub mod secrets;
 pub mod settings;
 pub mod signature;
+mod storage;
 pub mod sweep;
+mod system;
 pub mod task;
 pub mod tasks;
 pub mod vault;

@@ -50,14 +50,16 @@ impl Queue {
         let nodes = sqlx::query_scalar!(
             "-- heartbeat
             WITH me AS (
-                INSERT INTO nodes (id, name, started_at, seen_at, dispatching) VALUES ($1, $2, $3, now(), true)
-                ON CONFLICT (id) DO UPDATE SET seen_at = now()
+                INSERT INTO nodes (id, name, started_at, seen_at, dispatching, version, role) VALUES ($1, $2, $3, now(), true, $5, $6)
+                ON CONFLICT (id) DO UPDATE SET seen_at = now(), version = excluded.version, role = excluded.role
             )
             SELECT id FROM nodes WHERE dispatching AND seen_at > now() - make_interval(secs => $4) AND id <> $1",
             node,
             name,
             started_at,
-            ttl
+            ttl,
+            env!("CARGO_PKG_VERSION"),
+            self.inner.config.role
         )
         .fetch_all(&self.inner.hot)
         .await?;

@@ -25,13 +25,22 @@ impl Queue {
             return Ok(replayed.clone());
         }
         let letter = self.read_dead_letter(letter).await?;
-        let gone = if self.find_endpoint(letter.endpoint).await.is_err() {
-            "endpoint"
+        let expunged = sqlx::query_scalar!(
+            r#"-- replay: is expunged
+            SELECT EXISTS (SELECT FROM expunged WHERE task_id = $1) AS "expunged!""#,
+            letter.task
+        )
+        .fetch_one(&self.inner.pool)
+        .await?;
+        let why = if self.find_endpoint(letter.endpoint).await.is_err() {
+            "its endpoint is gone"
+        } else if expunged {
+            "its task's content was expunged"
         } else {
-            "task's payload"
+            "its task's payload is gone"
         };
         Err(Error::Conflict(format!(
-            "this dead letter cannot be replayed: its {gone} is gone"
+            "this dead letter cannot be replayed: {why}"
         )))
     }
 
@@ -83,6 +92,7 @@ impl Queue {
                 DELETE FROM dead_letters l USING unnest($1::uuid[], $2::uuid[]) AS g (id, fresh)
                 WHERE l.id = g.id
                     AND EXISTS (SELECT FROM tasks t WHERE t.id = l.task_id)
+                    AND NOT EXISTS (SELECT FROM expunged x WHERE x.task_id = l.task_id)
                     AND EXISTS (SELECT FROM endpoints e WHERE e.id = l.endpoint_id AND e.deleted_at IS NULL)
                 RETURNING g.fresh, l.task_id, l.queue_id, l.endpoint_id, l.type, l.size, l.priority
             ), made AS (

@@ -7,6 +7,7 @@ use proto::{DeliverySettings, OrderingPolicy, RetryPolicy, Span};
 use crate::{
     error::{Error, Problems, Result},
     limits::{self, Breaker, Rate},
+    redact, retention,
     retry::{Backoff, Retry},
     verdict::{self, Policy},
 };
@@ -158,6 +159,12 @@ pub fn check(settings: &DeliverySettings, field: &str, problems: &mut Problems) 
     let in_flight = settings.max_in_flight.is_none_or(|n| (1..=10_000).contains(&n));
     problems.require(in_flight, format!("{field}.max_in_flight"), "1 to 10000");
     limits::check(settings, field, problems);
+    if let Some(policy) = &settings.retention {
+        retention::check(policy, field, problems);
+    }
+    if let Some(pointers) = &settings.redact {
+        redact::check(pointers, field, problems);
+    }
 }
 
 /// Notes what is wrong with a retry policy given as `field`.
@@ -324,6 +331,19 @@ mod tests {
             ),
             (json!({"max_age": "999ms"}), "settings.max_age"),
             (json!({"disable_after": "59s"}), "settings.disable_after"),
+            (
+                json!({"retention": {"payloads": "0s"}}),
+                "settings.retention.payloads",
+            ),
+            (
+                json!({"retention": {"attempts": "999ms"}}),
+                "settings.retention.attempts",
+            ),
+            (
+                json!({"retention": {"dead_letters": "0s"}}),
+                "settings.retention.dead_letters",
+            ),
+            (json!({"redact": ["card"]}), "settings.redact[0]"),
         ] {
             let mut problems = Problems::default();
             check(&settings(value.clone()), "settings", &mut problems);

@@ -1,5 +1,7 @@
 //! Sweep: what must be tidied now and then. Each is one bounded step, safe on every node at once.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{db::Queue, error::Result};
@@ -31,6 +33,9 @@ impl Report {
 /// How long after its deletion an endpoint counts as one that no enqueue can still be under way for: longer than any statement may take.
 const SETTLED: TimeDelta = TimeDelta::minutes(1);
 
+/// How long a round goes on with batches where there is more to do: less than the pause between rounds.
+const ROUND: Duration = Duration::from_secs(30);
+
 /// Rows of one statement.
 const BATCH: i64 = 10_000;
 
@@ -43,17 +48,7 @@ impl Queue {
         };
         report.nodes = self.forget_nodes().await?;
         report.audit = self.forget_audit(now).await?;
-        report.keys = sqlx::query!(
-            "-- sweep: idempotency keys
-            DELETE FROM idempotency_keys WHERE (queue_id, key) IN (
-                SELECT queue_id, key FROM idempotency_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
-            )",
-            now,
-            BATCH
-        )
-        .execute(&self.inner.pool)
-        .await?
-        .rows_affected();
+        report.keys = self.forget_idempotency_keys(now).await?;
         let deleted = sqlx::query!(
             r#"-- sweep: deleted endpoints
             SELECT id, deleted_at AS "deleted_at!" FROM endpoints WHERE deleted_at IS NOT NULL AND NOT swept ORDER BY deleted_at LIMIT 100"#
@@ -88,5 +83,27 @@ impl Queue {
             }
         }
         Ok(report)
+    }
+
+    /// As many as come must go: batch after batch, for as long as a round may take.
+    async fn forget_idempotency_keys(&self, now: DateTime<Utc>) -> Result<u64> {
+        let (begun, mut gone) = (Instant::now(), 0);
+        loop {
+            let done = sqlx::query!(
+                "-- sweep: idempotency keys
+                DELETE FROM idempotency_keys WHERE (queue_id, key) IN (
+                    SELECT queue_id, key FROM idempotency_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2
+                )",
+                now,
+                BATCH
+            )
+            .execute(&self.inner.pool)
+            .await?
+            .rows_affected();
+            gone += done;
+            if done < BATCH.unsigned_abs() || begun.elapsed() >= ROUND {
+                return Ok(gone);
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use proto::{DeliveryState, Payload, RetryPolicy, TaskState};
 use sqlx::types::Json;
 
@@ -41,6 +41,9 @@ pub struct TaskPage {
 /// Tasks looked at for one page: what bounds the time of a filter that hardly any task meets.
 const LOOKED_AT: usize = 5_000;
 
+/// How long a task may be on its way to its first trace.
+const SETTLED: TimeDelta = TimeDelta::minutes(5);
+
 /// Tasks of one statement while looking.
 const CHUNK: i64 = 500;
 
@@ -66,6 +69,8 @@ struct Row {
     reason = "seven independent facts, as the statement reports them"
 )]
 struct Facts {
+    /// When its content was expunged.
+    expunged_at: Option<DateTime<Utc>>,
     retrying: bool,
     due: bool,
     later: bool,
@@ -75,9 +80,16 @@ struct Facts {
     cancelled: bool,
 }
 
+impl Facts {
+    /// Whether something is still to be sent, or may be replayed: then its content stays, however old it is.
+    fn is_needed(self) -> bool {
+        self.retrying || self.due || self.later || self.letter
+    }
+}
+
 /// Where a task is: the first state in [`TaskState`]'s order that holds for any of its deliveries. One that was just enqueued and has
-/// left no trace yet that this statement saw counts as pending.
-fn state_of(facts: Facts, fanout: i32) -> TaskState {
+/// left no trace yet that this statement saw counts as pending; one whose traces are kept no longer (`forgotten`) has ended.
+fn state_of(facts: Facts, fanout: i32, forgotten: bool) -> TaskState {
     match facts {
         Facts { retrying: true, .. } => TaskState::Retrying,
         Facts { due: true, .. } => TaskState::Pending,
@@ -87,6 +99,7 @@ fn state_of(facts: Facts, fanout: i32) -> TaskState {
         Facts { delivered: true, .. } => TaskState::Delivered,
         Facts { dead: true, .. } => TaskState::Dead,
         _ if fanout == 0 => TaskState::Unmatched,
+        _ if forgotten => TaskState::Ended,
         _ => TaskState::Pending,
     }
 }
@@ -106,9 +119,14 @@ impl Queue {
         .fetch_optional(&self.inner.pool)
         .await?
         .ok_or_else(|| no_task(id))?;
-        let payload = self.read_payload(id).await?.1;
         let facts = self.facts(&[id], now).await?;
-        let mut task = self.show(row, &facts);
+        let queue_id = row.queue_id;
+        let mut task = self.show(row, &facts, now);
+        if task.expired || task.expunged_at.is_some() {
+            return Ok(task);
+        }
+        let (_, payload, _) = self.stored_payload(id).await?;
+        let payload = self.redacted(queue_id, payload);
         task.payload = Some(match String::from_utf8(payload) {
             Ok(text) => Payload::Text(text),
             Err(error) => {
@@ -119,12 +137,22 @@ impl Queue {
         Ok(task)
     }
 
-    /// The queue that a task was enqueued to.
+    /// The queue that a task was enqueued to. It is known while the task itself is kept, or an attempt of it.
     pub async fn queue_of_task(&self, id: TaskId) -> Result<QueueId> {
-        sqlx::query_scalar!("-- queue of task\nSELECT queue_id FROM tasks WHERE id = $1", id)
-            .fetch_optional(&self.inner.pool)
-            .await?
-            .ok_or_else(|| no_task(id))
+        let (from, to) = id::deliveries_of(id);
+        let queue = sqlx::query_scalar!(
+            r#"-- queue of task
+            SELECT coalesce(
+                (SELECT queue_id FROM tasks WHERE id = $1),
+                (SELECT queue_id FROM attempts WHERE delivery_id BETWEEN $2 AND $3 AND task_id = $1 LIMIT 1)
+            ) AS queue_id"#,
+            id,
+            from,
+            to
+        )
+        .fetch_one(&self.inner.pool)
+        .await?;
+        queue.ok_or_else(|| no_task(id))
     }
 
     /// The queue of a delivery's task, whether the delivery waits or has ended.
@@ -140,16 +168,41 @@ impl Queue {
         queue.ok_or_else(|| no_delivery(id))
     }
 
-    /// Reads a task's payload as it is sent: its media type and its bytes.
-    pub async fn read_payload(&self, id: TaskId) -> Result<(String, Vec<u8>)> {
+    /// Reads a task's payload as it is sent, except for what its queue redacts: its media type and its bytes. One that is gone is a conflict.
+    pub async fn read_payload(&self, id: TaskId, now: DateTime<Utc>) -> Result<(String, Vec<u8>)> {
+        let (content_type, payload, queue_id) = self.stored_payload(id).await?;
+        let facts = self.facts(&[id], now).await?.remove(&id).unwrap_or_default();
+        if facts.expunged_at.is_some() {
+            return Err(Error::Conflict("its content was expunged".to_owned()));
+        }
+        let retention = self.catalog().snapshot().retention(queue_id);
+        if retention.is_expired(id, now) && !facts.is_needed() {
+            return Err(Error::Conflict(format!(
+                "its payload has expired: the queue keeps payloads for {} (settings.retention.payloads)",
+                retention.payloads
+            )));
+        }
+        Ok((content_type, self.redacted(queue_id, payload)))
+    }
+
+    /// What is shown of bytes that went through a queue.
+    pub(crate) fn redacted(&self, queue: QueueId, bytes: Vec<u8>) -> Vec<u8> {
+        let snapshot = self.catalog().snapshot();
+        let redaction = snapshot.redactions.get(&queue);
+        redaction
+            .and_then(|redaction| redaction.apply(&bytes, self.inner.vault.redaction_key()))
+            .unwrap_or(bytes)
+    }
+
+    async fn stored_payload(&self, id: TaskId) -> Result<(String, Vec<u8>, QueueId)> {
         let row = sqlx::query!(
-            "-- read payload\nSELECT content_type, payload FROM tasks WHERE id = $1",
+            "-- read payload\nSELECT content_type, payload, queue_id FROM tasks WHERE id = $1",
             id
         )
         .fetch_optional(&self.inner.pool)
         .await?
         .ok_or_else(|| no_task(id))?;
-        Ok((row.content_type, row.payload))
+        Ok((row.content_type, row.payload, row.queue_id))
     }
 
     /// Lists the tasks that a filter means, newest first, those before `before`, at most `limit`.
@@ -188,7 +241,7 @@ impl Queue {
             looked_at += rows.len();
             for row in rows {
                 until = row.id;
-                let task = self.show(row, &facts);
+                let task = self.show(row, &facts, now);
                 if filter.state.is_some_and(|state| state != task.state) {
                     continue;
                 }
@@ -273,7 +326,7 @@ impl Queue {
         let (from, to): (Vec<_>, Vec<_>) = tasks.iter().map(|task| id::deliveries_of(*task)).unzip();
         let rows = sqlx::query!(
             r#"-- where tasks are
-            SELECT g.id AS "id!", w.retrying, w.due, w.later, l.letter AS "letter!", a.delivered, a.dead, a.cancelled
+            SELECT g.id AS "id!", (SELECT at FROM expunged WHERE task_id = g.id) AS expunged_at, w.retrying, w.due, w.later, l.letter AS "letter!", a.delivered, a.dead, a.cancelled
             FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS g (id, lo, hi)
             CROSS JOIN LATERAL (
                 SELECT bool_or(attempts > 0) AS retrying, bool_or(attempts = 0 AND due_at <= $4) AS due,
@@ -297,6 +350,7 @@ impl Queue {
         let is = |flag: Option<bool>| flag.unwrap_or(false);
         let facts = rows.into_iter().map(|row| {
             let facts = Facts {
+                expunged_at: row.expunged_at,
                 retrying: is(row.retrying),
                 due: is(row.due),
                 later: is(row.later),
@@ -310,22 +364,31 @@ impl Queue {
         Ok(facts.collect())
     }
 
-    fn show(&self, row: Row, facts: &HashMap<TaskId, Facts>) -> proto::Task {
+    fn show(&self, row: Row, facts: &HashMap<TaskId, Facts>, now: DateTime<Utc>) -> proto::Task {
+        let snapshot = self.catalog().snapshot();
+        let retention = snapshot.retention(row.queue_id);
+        let facts = facts.get(&row.id).copied().unwrap_or_default();
+        let expired = facts.expunged_at.is_none() && !facts.is_needed() && retention.is_expired(row.id, now);
+        let headers = row.headers.filter(|_| !expired).map(|h| h.0);
+        // What was just enqueued leaves a trace within its first attempt.
+        let forgotten = retention.is_forgotten(row.id, now - SETTLED);
         proto::Task {
             id: row.id,
-            queue: self.catalog().snapshot().queue_name(row.queue_id),
+            queue: snapshot.queue_name(row.queue_id),
             kind: row.kind,
-            state: state_of(facts.get(&row.id).copied().unwrap_or_default(), row.fanout),
+            state: state_of(facts, row.fanout, forgotten),
             created_at: id::minted_at(row.id),
             due_at: row.due_at,
             expires_at: row.expires_at,
             priority: u8::try_from(row.priority).unwrap_or(0),
-            headers: row.headers.map(|h| h.0).unwrap_or_default(),
+            headers: headers.unwrap_or_default(),
             idempotency_key: row.idempotency_key,
             retry: row.retry.map(|r| r.0),
             content_type: row.content_type,
             size: u64::try_from(row.size).unwrap_or(0),
             payload: None,
+            expired,
+            expunged_at: facts.expunged_at,
         }
     }
 
@@ -337,16 +400,7 @@ impl Queue {
         limit: i64,
         now: DateTime<Utc>,
     ) -> Result<Vec<proto::Delivery>> {
-        let exists = sqlx::query_scalar!(
-            r#"-- task exists
-            SELECT EXISTS (SELECT FROM tasks WHERE id = $1) AS "exists!""#,
-            task
-        )
-        .fetch_one(&self.inner.pool)
-        .await?;
-        if !exists {
-            return Err(no_task(task));
-        }
+        self.queue_of_task(task).await?;
         let (from, to) = id::deliveries_of(task);
         self.read_deliveries(
             task,
@@ -531,8 +585,10 @@ mod tests {
             (none, 0, TaskState::Unmatched),
             (none, 1, TaskState::Pending),
         ];
+        assert_eq!(state_of(none, 1, true), TaskState::Ended);
+        assert_eq!(state_of(none, 0, true), TaskState::Unmatched);
         for (facts, fanout, expected) in table {
-            assert_eq!(state_of(facts, fanout), expected, "{facts:?}");
+            assert_eq!(state_of(facts, fanout, false), expected, "{facts:?}");
         }
     }
 }

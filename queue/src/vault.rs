@@ -24,6 +24,7 @@ pub struct Vault {
     older: Vec<Key>,
     page_key: [u8; 32],
     session_key: [u8; 32],
+    redaction_key: [u8; 32],
 }
 
 #[derive(Clone)]
@@ -69,6 +70,7 @@ impl Vault {
             older: vec![],
             page_key: derive(key, b"posthaste page tokens\0"),
             session_key: derive(key, b"posthaste sessions\0"),
+            redaction_key: derive(key, b"posthaste redaction\0"),
         }
     }
 
@@ -104,6 +106,11 @@ impl Vault {
     /// Another such key: it signs the sessions of browsers.
     pub fn session_key(&self) -> &[u8; 32] {
         &self.session_key
+    }
+
+    /// Another such key: hashes of redacted values are made with it, so that nobody without it can try out what they may stand for.
+    pub(crate) fn redaction_key(&self) -> &[u8; 32] {
+        &self.redaction_key
     }
 
     /// Seals `secret` for the row with this id.

@@ -29,7 +29,7 @@ async fn a_delivered_task_leaves_a_log_and_no_delivery() {
     kit.queue.finish(&finished).await.unwrap();
     assert!(kit.due(endpoint.id, 10).await.is_empty());
     assert_eq!(state(&kit, ids[0]).await, TaskState::Delivered);
-    let attempts = kit.queue.attempts_of_task(ids[0], None, 10).await.unwrap();
+    let attempts = kit.queue.attempts_of_task(ids[0], None, 10, now()).await.unwrap();
     assert_eq!(
         (attempts.len(), attempts[0].status, attempts[0].number),
         (1, Some(200), 1)
@@ -66,7 +66,14 @@ async fn a_verdict_made_from_an_old_count_changes_nothing_but_the_log() {
         .unwrap();
     assert_eq!(state(&kit, id).await, TaskState::Retrying);
     assert!(kit.due(endpoint.id, 1).await.is_empty());
-    assert_eq!(kit.queue.attempts_of_task(id, None, 10).await.unwrap().len(), 3);
+    assert_eq!(
+        kit.queue
+            .attempts_of_task(id, None, 10, now())
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
     // Delivered is delivered, whoever did it.
     kit.queue
         .finish(&[kit.finished(first, 200, Verdict::Delivered)])
@@ -102,7 +109,7 @@ async fn results_that_are_written_again_change_nothing() {
         for one in &finished {
             let attempts = kit
                 .queue
-                .attempts_of_delivery(one.delivery.id, None, 10)
+                .attempts_of_delivery(one.delivery.id, None, 10, now())
                 .await
                 .unwrap();
             let delivery = kit.queue.read_delivery(one.delivery.id, now()).await.unwrap();

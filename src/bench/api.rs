@@ -2,12 +2,12 @@
 
 use std::{future::Future, time::Duration};
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Context as _, Error, Result, anyhow};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
 use proto::{NewEndpoint, NewQueue, Problem};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::wire::{Answer, Client, Site};
 
@@ -35,15 +35,25 @@ impl Api {
     where
         F: Future<Output = Result<T>>,
     {
-        self.call(
-            Method::POST,
-            "/v1/queues",
-            &NewQueue {
-                name: name.clone(),
-                ..NewQueue::default()
-            },
-        )
-        .await?;
+        let new = NewQueue {
+            name,
+            ..NewQueue::default()
+        };
+        self.with(new, endpoints, measure).await
+    }
+
+    /// The same with a queue that has settings of its own.
+    pub(super) async fn with<T, F>(
+        &self,
+        new: NewQueue,
+        endpoints: Vec<NewEndpoint>,
+        measure: impl FnOnce(String) -> F,
+    ) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        self.call(Method::POST, "/v1/queues", &new).await?;
+        let name = new.name;
         let result = async {
             let measured = async {
                 self.register(&name, endpoints).await?;
@@ -84,6 +94,12 @@ impl Api {
     pub(super) async fn resume(&self, queue: &str) -> Result<()> {
         let path = format!("/v1/queues/{queue}/resume");
         self.send(Method::POST, &path, Bytes::new()).await.map(drop)
+    }
+
+    /// Reads a document.
+    pub(super) async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let answer = self.send(Method::GET, path, Bytes::new()).await?;
+        serde_json::from_slice(&answer.body).with_context(|| format!("GET {path}: not what the API promises"))
     }
 
     async fn call(&self, method: Method, path: &str, body: &impl Serialize) -> Result<Answer> {

@@ -63,6 +63,10 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
     pub ingest: u64,
 
+    /// Tasks of `soak`
+    #[arg(long, default_value_t = 5_000_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000_000))]
+    pub soak: u64,
+
     /// Endpoints of `lanes`
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub lanes: u32,
@@ -159,7 +163,7 @@ impl fmt::Debug for Key {
 /// Which scenarios run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Choice {
-    /// Every one, `latency` first, while the server is rested
+    /// Every one but `soak`, `latency` first, while the server is rested
     All,
     /// Closed loop, one task a request, end to end
     Single,
@@ -177,6 +181,9 @@ pub enum Choice {
     Lanes,
     /// A large backlog against a small one: memory, and how fast each drains
     Backlog,
+    /// Many tasks through a queue that keeps what went through for a minute: does the database grow, does the rate fall? Takes long, and
+    /// a server that is set up for it, as it says itself; not part of `all`
+    Soak,
 }
 
 /// How the result is printed.

@@ -24,6 +24,14 @@ impl Moment {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
 
+    /// The moment that was `time` earlier.
+    pub(super) fn before(self, time: Duration) -> Self {
+        Self(
+            self.0
+                .saturating_sub(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+        )
+    }
+
     /// The moment that comes `time` later.
     pub(super) fn after(self, time: Duration) -> Self {
         Self(

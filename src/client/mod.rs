@@ -23,6 +23,7 @@ mod screen;
 mod secret;
 mod settings;
 mod simulate;
+mod storage;
 mod table;
 mod task;
 mod times;
@@ -45,6 +46,7 @@ pub use login::{LoginArgs, LogoutArgs, ProfilesArgs};
 pub use queue::QueueArgs;
 pub use replay::ReplayArgs;
 pub use screen::NobodyReads;
+pub use storage::StorageArgs;
 pub use task::TaskArgs;
 
 use args::{ListArgs, ServerArgs};
@@ -84,6 +86,8 @@ pub enum ClientCommand {
     Audit(AuditArgs),
     /// Seal signing secrets anew after a change of the server's key
     Vault(VaultArgs),
+    /// Show what the database takes on disk, by table and by day, and what comes of it
+    Storage(StorageArgs),
     /// Print what happens to tasks, deliveries, endpoints and queues, as it happens
     Events(EventsArgs),
 }
@@ -119,6 +123,7 @@ async fn carry_out(command: ClientCommand, environment: &BTreeMap<String, String
         ClientCommand::Key(args) => key::run(args, environment).await,
         ClientCommand::Audit(args) => audit::run(args, environment).await,
         ClientCommand::Vault(args) => audit::vault(args, environment).await,
+        ClientCommand::Storage(args) => storage::run(args, environment).await,
         ClientCommand::Events(args) => events::run(args, environment).await,
     }
 }

@@ -36,7 +36,13 @@ Settings, for --set and --unset:
   verdict.preset       what answers mean: standard, retry-all, cloud-tasks or qstash
   verdict.rules        what comes before the preset: '[{\"match\":{\"status\":409},\"then\":\"deliver\"}]'
   ordering.mode        what is in order with what: unordered, key or fifo
-  ordering.on_failure  what becomes of those behind one that failed: block or skip";
+  ordering.on_failure  what becomes of those behind one that failed: block or skip
+
+And of queues alone:
+  retention.payloads   how long payloads are kept, or forever, or none for no longer than needed: 7d
+  retention.attempts   how long the log of attempts is kept: 30d
+  retention.dead_letters  how long dead letters are kept: 90d
+  redact               fields of JSON that are shown as hashes: '[\"/card/number\"]'";
 
 /// Settings that something begins with.
 #[derive(Debug, Clone, Default, Args)]

@@ -11,8 +11,9 @@ use uuid::Uuid;
 
 use super::{
     Session, Usage,
-    args::{ListArgs, ServerArgs},
+    args::{ListArgs, ServerArgs, SureArgs},
     profiles::Environment,
+    prompt::confirm,
     rows,
     screen::write_bytes,
     times::When,
@@ -60,6 +61,13 @@ enum Verb {
         #[arg(required = true, value_name = "TASK")]
         tasks: Vec<Uuid>,
     },
+    /// Clear its payload and headers, and what endpoints answered, now; what of it has not ended is cancelled
+    Expunge {
+        /// Its id
+        task: Uuid,
+        #[command(flatten)]
+        sure: SureArgs,
+    },
     /// List its deliveries: one an endpoint, and one more a replay
     Deliveries {
         /// Its id
@@ -88,7 +96,7 @@ enum Verb {
 /// Which tasks.
 #[derive(Debug, Args)]
 struct FilterArgs {
-    /// Those that are: scheduled, pending, retrying, delivered, dead, cancelled or unmatched
+    /// Those that are: scheduled, pending, retrying, delivered, dead, cancelled, unmatched or ended
     #[arg(long, value_parser = state)]
     state: Option<TaskState>,
 
@@ -138,6 +146,16 @@ pub(super) async fn run(args: TaskArgs, environment: &Environment) -> Result<()>
             let fields = [("cancelled deliveries", cancelled.to_string())];
             session.screen.thing(&Cancelled { cancelled }, &fields)
         }
+        Verb::Expunge { task, sure } => {
+            let question = format!("Clear the content of task {task}? It cannot be brought back.");
+            confirm(&question, sure.yes)?;
+            let expunged = client.expunge_task(task).await?;
+            let fields = [
+                ("expunged", session.screen.times.exact(expunged.expunged_at)),
+                ("cancelled deliveries", expunged.cancelled.to_string()),
+            ];
+            session.screen.thing(&expunged, &fields)
+        }
         Verb::Deliveries { task, list } => session.list(client.deliveries(task), &list).await,
         Verb::Why { delivery } => session.why(&client.delivery(delivery).await?),
         Verb::Attempts { task, delivery, list } => match (task, delivery) {
@@ -166,6 +184,7 @@ impl Session {
             ("due", times.exact(task.due_at)),
         ];
         fields.extend(task.expires_at.map(|at| ("expires", times.exact(at))));
+        fields.extend(task.expunged_at.map(|at| ("expunged", times.exact(at))));
         fields.push(("priority", task.priority.to_string()));
         fields.extend(task.idempotency_key.iter().map(|key| ("key", key.clone())));
         if !task.headers.is_empty() {
@@ -175,6 +194,8 @@ impl Session {
         let payload = match &task.payload {
             Some(Payload::Text(text)) => shown(text.as_bytes()),
             Some(Payload::Base64(_)) => "(not text: --payload prints it as it is)".to_owned(),
+            None if task.expunged_at.is_some() => "(expunged)".to_owned(),
+            None if task.expired => "(expired: the queue keeps it no longer)".to_owned(),
             None => String::new(),
         };
         fields.push(("", payload));

@@ -221,6 +221,12 @@ settings! {
     /// endpoints have. Proxies that the environment names are never used.
     EGRESS_PROXY: Maybe<ProxyUrl> = "egress.proxy", Fixed(""), Maybe(ProxyUrl);
 
+    /// How long the partitions of tasks and attempts are in time: what is kept no longer goes partition by partition. A day keeps them few;
+    /// shorter ones suit retentions of hours or minutes.
+    STORAGE_PARTITION: Time = "storage.partition", Fixed("1d"), Time(millis(10_000), minutes(24 * 60));
+    /// How often is looked for what is kept no longer, and for partitions to be made.
+    STORAGE_SWEEP_INTERVAL: Time = "storage.sweep_interval", Fixed("1m"), Time(SECOND, minutes(60));
+
     /// The form of log lines on standard error.
     LOG_FORMAT: Words<LogFormat> = "log.format", Fixed("text"),
         Words(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);

@@ -1,5 +1,6 @@
 //! The configuration for people (`posthaste config`) and for machines (`--output json`).
 
+use proto::ConfigEntry;
 use serde_json::{Value, json};
 
 use super::issuers;
@@ -41,14 +42,17 @@ pub fn table(effective: &Effective) -> String {
 
 /// The same as JSON: a list of objects with `key`, `value`, `layer`, `source` and `secret`; secrets are masked.
 pub fn json(effective: &Effective) -> Value {
-    let issuers = effective.issuers().iter().map(|issuer| {
-        json!({
-            "key": issuers::KEY,
-            "value": issuer.to_string(),
-            "layer": "file",
-            "source": issuer.source.to_string(),
-            "secret": false,
-        })
+    entries(effective).iter().map(|entry| json!(entry)).collect()
+}
+
+/// The same as data.
+pub fn entries(effective: &Effective) -> Vec<ConfigEntry> {
+    let issuers = effective.issuers().iter().map(|issuer| ConfigEntry {
+        key: issuers::KEY.to_owned(),
+        value: issuer.to_string(),
+        layer: "file".to_owned(),
+        source: issuer.source.to_string(),
+        secret: false,
     });
     effective
         .shown()
@@ -59,13 +63,13 @@ pub fn json(effective: &Effective) -> Value {
                 Source::Environment(_) => "environment",
                 Source::Flag(_) => "flag",
             };
-            json!({
-                "key": setting.key(),
-                "value": value,
-                "layer": layer,
-                "source": source.to_string(),
-                "secret": setting.secrecy() != Secrecy::Open,
-            })
+            ConfigEntry {
+                key: setting.key().to_owned(),
+                value,
+                layer: layer.to_owned(),
+                source: source.to_string(),
+                secret: setting.secrecy() != Secrecy::Open,
+            }
         })
         .chain(issuers)
         .collect()

@@ -2,7 +2,7 @@
 //!
 //! - `access`: how requests show who sends them.
 //! - `crash`: nodes and databases that are killed under load. `outage`: a database that is away. `shutdown`: signals.
-//! - `cluster`: several nodes on one database. `backlog`: many tasks that wait.
+//! - `cluster`: several nodes on one database. `backlog`: many tasks that wait. `backup`: a dump that is restored.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `why`: where a delivery is. `letters`, `replays`, `pauses`: what is not
 //!   delivered, or not yet.
@@ -12,6 +12,7 @@
 
 mod access;
 mod backlog;
+mod backup;
 mod bench;
 mod breaker;
 mod changes;

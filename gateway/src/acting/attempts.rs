@@ -17,7 +17,10 @@ impl Acting {
         self.may(Scope::Read)?;
         self.reaches_task(id).await?;
         let (list, after) = paging.of::<(Uuid, Uuid)>(format!("attempts of task {id}"), &self.gateway)?;
-        let attempts = self.queue().attempts_of_task(id, after, list.rows()).await?;
+        let attempts = self
+            .queue()
+            .attempts_of_task(id, after, list.rows(), time::now())
+            .await?;
         Ok(list.page(attempts, |last| (last.delivery, last.id)))
     }
 
@@ -30,7 +33,10 @@ impl Acting {
         self.may(Scope::Read)?;
         self.reaches_delivery(id).await?;
         let (list, after) = paging.of::<Uuid>(format!("attempts of delivery {id}"), &self.gateway)?;
-        let attempts = self.queue().attempts_of_delivery(id, after, list.rows()).await?;
+        let attempts = self
+            .queue()
+            .attempts_of_delivery(id, after, list.rows(), time::now())
+            .await?;
         if attempts.is_empty() {
             // None yet is an answer; no such delivery is an error.
             self.queue().read_delivery(id, time::now()).await?;
@@ -47,7 +53,10 @@ impl Acting {
         self.may(Scope::Read)?;
         self.endpoint(id).await?;
         let (list, before) = paging.of::<Uuid>(format!("attempts of endpoint {id}"), &self.gateway)?;
-        let attempts = self.queue().attempts_of_endpoint(id, before, list.rows()).await?;
+        let attempts = self
+            .queue()
+            .attempts_of_endpoint(id, before, list.rows(), time::now())
+            .await?;
         Ok(list.page(attempts, |last| last.id))
     }
 }

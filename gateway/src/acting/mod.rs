@@ -17,6 +17,7 @@ mod queues;
 mod replays;
 mod secrets;
 mod session;
+mod system;
 mod tasks;
 mod test_send;
 mod traffic;

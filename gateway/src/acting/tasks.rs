@@ -1,6 +1,6 @@
 //! Tasks and their deliveries.
 
-use proto::{Cancelled, Delivery, Page, Scope, Task};
+use proto::{Cancelled, Delivery, Expunged, Page, Scope, Task};
 use queue::{
     id::{DeliveryId, TaskId},
     tasks::TaskFilter,
@@ -38,7 +38,7 @@ impl Acting {
     pub(crate) async fn read_payload(&self, id: TaskId) -> Result<(String, Vec<u8>), Refusal> {
         self.may(Scope::Read)?;
         self.reaches_task(id).await?;
-        Ok(self.queue().read_payload(id).await?)
+        Ok(self.queue().read_payload(id, time::now()).await?)
     }
 
     /// Cancels what of a task has not ended.
@@ -52,6 +52,14 @@ impl Acting {
             self.queue().queue_of_task(id).await?;
         }
         Ok(Cancelled { cancelled })
+    }
+
+    /// Clears a task's content now.
+    pub(crate) async fn expunge_task(&self, id: TaskId) -> Result<Expunged, Refusal> {
+        self.may(Scope::Manage)?;
+        self.reaches_task(id).await?;
+        let (queue, now) = (self.audited(), time::now());
+        to_its_end(async move { queue.expunge(id, now).await }).await
     }
 
     /// Lists the deliveries of a task, oldest first.

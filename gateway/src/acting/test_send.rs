@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use proto::{Scope, TestResult, TestSend};
 use queue::{
     enqueue::Target,
@@ -41,7 +42,7 @@ impl Acting {
         let checked = self.check(task, now)?;
         let task = self.commit(queue, checked, Target::Test(id), now).await?.id;
         let until = begun + self.gateway.config().test_time();
-        let attempt = self.first_attempt(task, until).await?;
+        let attempt = self.first_attempt(task, now, until).await?;
         let delivered = attempt
             .as_ref()
             .is_some_and(|attempt| attempt.verdict == "delivered");
@@ -52,10 +53,16 @@ impl Acting {
         })
     }
 
-    async fn first_attempt(&self, task: TaskId, until: Instant) -> Result<Option<proto::Attempt>, Refusal> {
+    /// The attempt as it was at the time `at`, when the task was made: a queue that keeps no attempts tells of this one all the same.
+    async fn first_attempt(
+        &self,
+        task: TaskId,
+        at: DateTime<Utc>,
+        until: Instant,
+    ) -> Result<Option<proto::Attempt>, Refusal> {
         let (mut pause, longest) = PAUSE;
         loop {
-            let attempts = self.queue().attempts_of_task(task, None, 1).await?;
+            let attempts = self.queue().attempts_of_task(task, None, 1, at).await?;
             if let Some(first) = attempts.into_iter().next() {
                 return Ok(Some(first));
             }

@@ -22,6 +22,7 @@ mod reflection;
 mod replays;
 mod status;
 mod stream;
+mod system;
 mod tasks;
 mod wire;
 
@@ -38,7 +39,8 @@ use proto::grpc::v1::{
     audit_service_server::AuditServiceServer, dead_letter_service_server::DeadLetterServiceServer,
     endpoint_service_server::EndpointServiceServer, event_service_server::EventServiceServer,
     key_service_server::KeyServiceServer, queue_service_server::QueueServiceServer,
-    replay_service_server::ReplayServiceServer, task_service_server::TaskServiceServer,
+    replay_service_server::ReplayServiceServer, system_service_server::SystemServiceServer,
+    task_service_server::TaskServiceServer,
 };
 use tonic::{Status, codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
@@ -120,6 +122,10 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
         api = serve(
             api,
             served!(AuditServiceServer, audit::Audit(gateway.clone()), small),
+        );
+        api = serve(
+            api,
+            served!(SystemServiceServer, system::System(gateway.clone()), small),
         );
         api = api.layer(from_fn_with_state(gateway.clone(), calls::require_caller));
     }

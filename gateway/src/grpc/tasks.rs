@@ -124,6 +124,18 @@ impl TaskService for Tasks {
         Ok(reply(v1::CancelTaskResponse { cancelled }))
     }
 
+    async fn expunge_task(
+        &self,
+        request: Request<v1::ExpungeTaskRequest>,
+    ) -> Result<Response<v1::ExpungeTaskResponse>, Status> {
+        let (acting, given) = open(&self.0, request)?;
+        let expunged = acting.expunge_task(wire::id(&given.id)?).await?;
+        Ok(reply(v1::ExpungeTaskResponse {
+            expunged_at: Some(wire::timestamp(expunged.expunged_at)),
+            cancelled: expunged.cancelled,
+        }))
+    }
+
     async fn list_task_deliveries(
         &self,
         request: Request<v1::ListTaskDeliveriesRequest>,

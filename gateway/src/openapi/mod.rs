@@ -37,7 +37,7 @@ Every error is a problem document (RFC 9457) that names each wrong field. Lists 
 What a key may not see is not there: 404, as for an id that nobody has. Query parameters and fields that are not known are refused.";
 
 /// The groups of operations, in the order in which they are read.
-const TAGS: [(&str, &str); 13] = [
+const TAGS: [(&str, &str); 14] = [
     ("Queues", "Named streams of tasks, with their defaults."),
     (
         "Endpoints",
@@ -67,6 +67,7 @@ const TAGS: [(&str, &str); 13] = [
         "Audit",
         "Who did what of consequence; and the key that secrets are sealed with.",
     ),
+    ("System", "What runs, and what it takes on disk."),
     ("Session", "Signing in, for browsers."),
     ("Events", "What happens, as it happens."),
     (

@@ -36,6 +36,7 @@ mod queues;
 mod replays;
 mod secrets;
 mod session;
+mod system;
 mod tasks;
 mod traffic;
 mod verdicts;
@@ -91,6 +92,7 @@ fn routes(config: &Config) -> Routes {
         .merge(replays::routes())
         .merge(keys::routes())
         .merge(session::routes())
+        .merge(system::routes())
         .layer(kept(quick, false));
     let lists = OpenApiRouter::new()
         .merge(queues::lists())

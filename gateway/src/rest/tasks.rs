@@ -4,7 +4,7 @@ use axum::{
     http::{HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
-use proto::{Cancelled, Delivery, Page, Task, TaskState};
+use proto::{Cancelled, Delivery, Expunged, Page, Task, TaskState};
 use queue::tasks::TaskFilter;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -23,6 +23,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(read))
         .routes(routes!(payload))
         .routes(routes!(cancel))
+        .routes(routes!(expunge))
         .routes(routes!(delivery))
 }
 
@@ -73,11 +74,13 @@ async fn read(acting: Acting, Id(id): Id) -> Result<Answer<Task>, Refusal> {
 
 /// Read a task's payload, byte for byte
 ///
+/// Fields that its queue redacts are hashes. One that has expired or was expunged is a conflict.
+///
 /// It is anyone's bytes under anyone's media type: a browser is to keep it as a file, never to run it here.
 #[utoipa::path(
     get, path = "/v1/tasks/{id}/payload", tag = "Tasks", operation_id = "read_payload",
     params(Id),
-    responses((status = 200, description = "The payload, under the media type it was enqueued with.", content_type = "*/*")),
+    responses((status = 200, description = "The payload, under the media type it was enqueued with.", content_type = "*/*"), (status = 409, description = "It is gone: it has expired, or was expunged.")),
     security(("key" = ["read"])),
 )]
 async fn payload(acting: Acting, Id(id): Id) -> Result<Response, Refusal> {
@@ -113,6 +116,20 @@ async fn payload(acting: Acting, Id(id): Id) -> Result<Response, Refusal> {
 )]
 async fn cancel(acting: Acting, Id(id): Id) -> Result<Answer<Cancelled>, Refusal> {
     Ok(Answer::ok(acting.cancel_task(id).await?))
+}
+
+/// Clear a task's content now
+///
+/// Its payload and headers, and what endpoints answered to it. The task itself stays, and tells that it was expunged. What of it has not ended is cancelled,
+/// because there is nothing left to send; a request that is out already goes its way. Its dead letters stay, and cannot be replayed. Written down in the audit.
+#[utoipa::path(
+    post, path = "/v1/tasks/{id}/expunge", tag = "Tasks", operation_id = "expunge_task",
+    params(Id),
+    responses((status = 200, description = "Since when the content is gone, and how many deliveries were cancelled.", body = Expunged)),
+    security(("key" = ["manage"])),
+)]
+async fn expunge(acting: Acting, Id(id): Id) -> Result<Answer<Expunged>, Refusal> {
+    Ok(Answer::ok(acting.expunge_task(id).await?))
 }
 
 /// List the deliveries of a task, oldest first

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use axum::http::StatusCode;
 use proto::{
     Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
-    Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret, Session,
-    SimulatedVerdict, Task, TestResult, Traffic, TrafficOverview, Verification,
+    Expunged, Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret,
+    Session, SimulatedVerdict, Storage, SystemReport, Task, TestResult, Traffic, TrafficOverview,
+    Verification,
 };
 use queue::verdict::Verdict;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,7 @@ const READS: &[(&str, Reads)] = &[
     ("Endpoint", as_a::<Endpoint>),
     ("Enqueued", as_a::<Enqueued>),
     ("Event", as_a::<Event>),
+    ("Expunged", as_a::<Expunged>),
     ("Health", as_a::<Value>),
     ("Jwks", as_a::<Jwks>),
     ("Key", as_a::<Key>),
@@ -49,6 +51,8 @@ const READS: &[(&str, Reads)] = &[
     ("Secret", as_a::<Secret>),
     ("Session", as_a::<Session>),
     ("SimulatedVerdict", as_a::<SimulatedVerdict>),
+    ("Storage", as_a::<Storage>),
+    ("SystemReport", as_a::<SystemReport>),
     ("Task", as_a::<Task>),
     ("TestResult", as_a::<TestResult>),
     ("Traffic", as_a::<Traffic>),

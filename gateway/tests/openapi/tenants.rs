@@ -198,7 +198,14 @@ async fn everything(app: &App, theirs: &Things) -> Vec<Value> {
             && ![STREAM, WEB_SOCKET].contains(&operation.path)
         {
             // Keys and replays are made on the way, which is written down; the counts of minutes go on by themselves.
-            if ["/v1/keys", "/v1/replays", "/v1/audit"].contains(&operation.path)
+            if [
+                "/v1/keys",
+                "/v1/replays",
+                "/v1/audit",
+                "/v1/storage",
+                "/v1/system",
+            ]
+            .contains(&operation.path)
                 || operation.path.ends_with("/traffic")
                 || operation.path.ends_with("/payload")
             {

@@ -1698,6 +1698,46 @@ pub struct DeliverySettings {
     /// In what order deliveries go.
     #[prost(message, optional, tag = "12")]
     pub ordering: ::core::option::Option<OrderingPolicy>,
+    /// How long what went through is kept. For queues alone.
+    #[prost(message, optional, tag = "13")]
+    pub retention: ::core::option::Option<RetentionPolicy>,
+    /// Fields of JSON that are shown and stored as hashes: JSON pointers (RFC 6901) such as `/card/number`, where a part `*` stands for every element
+    /// or field. What is sent stays as it is. At most 50; for queues alone.
+    #[prost(string, repeated, tag = "14")]
+    pub redact: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// How long what went through a queue is kept. What is still needed (deliveries that have not ended, dead letters) stays beyond it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RetentionPolicy {
+    /// Payloads and headers of tasks, from the time they were enqueued; default 7 d. Then a task cannot be replayed any more.
+    #[prost(message, optional, tag = "1")]
+    pub payloads: ::core::option::Option<Keep>,
+    /// The log of attempts, with what endpoints answered; default 30 d.
+    #[prost(message, optional, tag = "2")]
+    pub attempts: ::core::option::Option<Keep>,
+    /// Dead letters, from the time they died; default 90 d. Their payloads are kept as long.
+    #[prost(message, optional, tag = "3")]
+    pub dead_letters: ::core::option::Option<Keep>,
+}
+/// How long something is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Keep {
+    /// How long.
+    #[prost(oneof = "keep::How", tags = "1, 2")]
+    pub how: ::core::option::Option<keep::How>,
+}
+/// Nested message and enum types in `Keep`.
+pub mod keep {
+    /// How long.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum How {
+        /// So long.
+        #[prost(message, tag = "1")]
+        Time(::prost_types::Duration),
+        /// As this word says.
+        #[prost(enumeration = "super::KeepWord", tag = "2")]
+        Word(i32),
+    }
 }
 /// In what order an endpoint's deliveries go. It holds for what is enqueued from then on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1769,6 +1809,39 @@ pub struct RetryPolicy {
     /// By what part of itself a pause is moved at random, to keep retries from coming all at once. 0 to 1; default 0.2.
     #[prost(double, optional, tag = "6")]
     pub jitter: ::core::option::Option<f64>,
+}
+/// How long something is kept that is kept for no certain time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum KeepWord {
+    /// Not said.
+    Unspecified = 0,
+    /// Until somebody deletes it.
+    Forever = 1,
+    /// Only while it is needed.
+    None = 2,
+}
+impl KeepWord {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "KEEP_WORD_UNSPECIFIED",
+            Self::Forever => "KEEP_WORD_FOREVER",
+            Self::None => "KEEP_WORD_NONE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "KEEP_WORD_UNSPECIFIED" => Some(Self::Unspecified),
+            "KEEP_WORD_FOREVER" => Some(Self::Forever),
+            "KEEP_WORD_NONE" => Some(Self::None),
+            _ => None,
+        }
+    }
 }
 /// What is in order with what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -8149,6 +8222,579 @@ pub mod replay_service_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+/// Asks what the database takes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStorageRequest {}
+/// What the database takes.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetStorageResponse {
+    /// What it takes.
+    #[prost(message, optional, tag = "1")]
+    pub storage: ::core::option::Option<Storage>,
+}
+/// What the database takes on disk, from PostgreSQL's own statistics: rows are estimates.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Storage {
+    /// When it was looked at.
+    #[prost(message, optional, tag = "1")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The whole database.
+    #[prost(uint64, tag = "2")]
+    pub database_bytes: u64,
+    /// Tables, the largest first. `tasks` and `attempts` are the sums of their partitions.
+    #[prost(message, repeated, tag = "3")]
+    pub tables: ::prost::alloc::vec::Vec<StorageTable>,
+    /// The partitions of `tasks` and `attempts`, oldest first; those of the future are left out.
+    #[prost(message, repeated, tag = "4")]
+    pub partitions: ::prost::alloc::vec::Vec<StoragePartition>,
+    /// The begin of the oldest partition that holds anything.
+    #[prost(message, optional, tag = "5")]
+    pub oldest_partition: ::core::option::Option<::prost_types::Timestamp>,
+    /// How large a partition is in time, in seconds.
+    #[prost(uint64, tag = "6")]
+    pub partition_seconds: u64,
+    /// What comes in a day, by the whole partitions of the last seven days; absent while there is none.
+    #[prost(uint64, optional, tag = "7")]
+    pub bytes_per_day: ::core::option::Option<u64>,
+    /// The disk that the database lies on, where that is known: only where the node has its own PostgreSQL.
+    #[prost(message, optional, tag = "8")]
+    pub disk: ::core::option::Option<Disk>,
+    /// What comes of it if each day brings as much, for a year at most; absent while that is not known.
+    #[prost(message, optional, tag = "9")]
+    pub forecast: ::core::option::Option<Forecast>,
+}
+/// What a table takes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StorageTable {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// All of it.
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
+    /// Of that, indexes.
+    #[prost(uint64, tag = "3")]
+    pub index_bytes: u64,
+    /// Of that, large values that are kept apart (TOAST).
+    #[prost(uint64, tag = "4")]
+    pub toast_bytes: u64,
+    /// About how many rows.
+    #[prost(uint64, tag = "5")]
+    pub rows: u64,
+    /// About how many dead rows, which vacuum has not come to yet.
+    #[prost(uint64, tag = "6")]
+    pub dead_rows: u64,
+    /// When vacuum was there last.
+    #[prost(message, optional, tag = "7")]
+    pub vacuumed_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What a partition takes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StoragePartition {
+    /// Its table: `tasks` or `attempts`.
+    #[prost(string, tag = "1")]
+    pub table: ::prost::alloc::string::String,
+    /// Its name.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// From when on it holds what was made; absent for what lies outside of all others.
+    #[prost(message, optional, tag = "3")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// Until when.
+    #[prost(message, optional, tag = "4")]
+    pub to: ::core::option::Option<::prost_types::Timestamp>,
+    /// All of it.
+    #[prost(uint64, tag = "5")]
+    pub bytes: u64,
+    /// Of that, indexes.
+    #[prost(uint64, tag = "6")]
+    pub index_bytes: u64,
+    /// Of that, large values that are kept apart (TOAST).
+    #[prost(uint64, tag = "7")]
+    pub toast_bytes: u64,
+    /// About how many rows.
+    #[prost(uint64, tag = "8")]
+    pub rows: u64,
+    /// About how many dead rows.
+    #[prost(uint64, tag = "9")]
+    pub dead_rows: u64,
+    /// When all that is not needed any more was taken out of it, if it was.
+    #[prost(message, optional, tag = "10")]
+    pub compacted_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// A disk.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Disk {
+    /// Its size.
+    #[prost(uint64, tag = "1")]
+    pub total_bytes: u64,
+    /// What is left.
+    #[prost(uint64, tag = "2")]
+    pub free_bytes: u64,
+}
+/// What comes if each day brings as much as the last ones.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Forecast {
+    /// The most that the database takes within a year.
+    #[prost(uint64, tag = "1")]
+    pub peak_bytes: u64,
+    /// The day on which the disk is full, if that is within a year and the disk is known.
+    #[prost(message, optional, tag = "2")]
+    pub disk_full_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Asks what runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSystemRequest {}
+/// What runs.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetSystemResponse {
+    /// What runs.
+    #[prost(message, optional, tag = "1")]
+    pub system: ::core::option::Option<System>,
+}
+/// Versions, nodes, and a configuration.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct System {
+    /// The version of the node that was asked.
+    #[prost(string, tag = "1")]
+    pub version: ::prost::alloc::string::String,
+    /// The version of PostgreSQL.
+    #[prost(string, tag = "2")]
+    pub postgres_version: ::prost::alloc::string::String,
+    /// The number of the newest migration that the database has.
+    #[prost(int64, tag = "3")]
+    pub schema_version: i64,
+    /// The nodes that push, by name. Nodes that only take requests do not register.
+    #[prost(message, repeated, tag = "4")]
+    pub nodes: ::prost::alloc::vec::Vec<SystemNode>,
+    /// How many shards there are.
+    #[prost(uint32, tag = "5")]
+    pub shards: u32,
+    /// How many of them nobody owns at the moment.
+    #[prost(uint32, tag = "6")]
+    pub shards_unowned: u32,
+    /// The configuration of the node that was asked, without secrets.
+    #[prost(message, repeated, tag = "7")]
+    pub configuration: ::prost::alloc::vec::Vec<ConfigEntry>,
+}
+/// A node that pushes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SystemNode {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The name of its machine.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// What it does: `all` or `dispatcher`; absent if it did not say.
+    #[prost(string, optional, tag = "3")]
+    pub role: ::core::option::Option<::prost::alloc::string::String>,
+    /// Its version; absent if it did not say.
+    #[prost(string, optional, tag = "4")]
+    pub version: ::core::option::Option<::prost::alloc::string::String>,
+    /// When it was started.
+    #[prost(message, optional, tag = "5")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was heard of last.
+    #[prost(message, optional, tag = "6")]
+    pub seen_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Whether it was heard of within a lease's length.
+    #[prost(bool, tag = "7")]
+    pub alive: bool,
+    /// The shards that it owns.
+    #[prost(uint32, repeated, tag = "8")]
+    pub shards: ::prost::alloc::vec::Vec<u32>,
+}
+/// A setting of the configuration.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ConfigEntry {
+    /// Its name, as in `posthaste.toml`.
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    /// Its value; secrets are masked.
+    #[prost(string, tag = "2")]
+    pub value: ::prost::alloc::string::String,
+    /// Where the value comes from: `default`, `file`, `environment` or `flag`.
+    #[prost(string, tag = "3")]
+    pub layer: ::prost::alloc::string::String,
+    /// The same, exactly.
+    #[prost(string, tag = "4")]
+    pub source: ::prost::alloc::string::String,
+    /// Whether it is a secret, and so masked.
+    #[prost(bool, tag = "5")]
+    pub secret: bool,
+}
+/// Generated client implementations.
+#[cfg(feature = "grpc-client")]
+pub mod system_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// What runs, and what it takes. For those who have the scope `admin` and reach all queues.
+    #[derive(Debug, Clone)]
+    pub struct SystemServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> SystemServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> SystemServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            SystemServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Tells what the database takes on disk, by table and by partition, and what comes of it.
+        pub async fn get_storage(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetStorageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetStorageResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.SystemService/GetStorage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.SystemService", "GetStorage"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Tells of versions, nodes, and the configuration of the node that is asked.
+        pub async fn get_system(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetSystemRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSystemResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.SystemService/GetSystem",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.SystemService", "GetSystem"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod system_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with SystemServiceServer.
+    #[async_trait]
+    pub trait SystemService: std::marker::Send + std::marker::Sync + 'static {
+        /// Tells what the database takes on disk, by table and by partition, and what comes of it.
+        async fn get_storage(
+            &self,
+            request: tonic::Request<super::GetStorageRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetStorageResponse>,
+            tonic::Status,
+        >;
+        /// Tells of versions, nodes, and the configuration of the node that is asked.
+        async fn get_system(
+            &self,
+            request: tonic::Request<super::GetSystemRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetSystemResponse>,
+            tonic::Status,
+        >;
+    }
+    /// What runs, and what it takes. For those who have the scope `admin` and reach all queues.
+    #[derive(Debug)]
+    pub struct SystemServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> SystemServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for SystemServiceServer<T>
+    where
+        T: SystemService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/posthaste.v1.SystemService/GetStorage" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetStorageSvc<T: SystemService>(pub Arc<T>);
+                    impl<
+                        T: SystemService,
+                    > tonic::server::UnaryService<super::GetStorageRequest>
+                    for GetStorageSvc<T> {
+                        type Response = super::GetStorageResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetStorageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SystemService>::get_storage(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetStorageSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.SystemService/GetSystem" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSystemSvc<T: SystemService>(pub Arc<T>);
+                    impl<
+                        T: SystemService,
+                    > tonic::server::UnaryService<super::GetSystemRequest>
+                    for GetSystemSvc<T> {
+                        type Response = super::GetSystemResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetSystemRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SystemService>::get_system(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSystemSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for SystemServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "posthaste.v1.SystemService";
+    impl<T> tonic::server::NamedService for SystemServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// A task to be enqueued.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct NewTask {
@@ -8344,9 +8990,15 @@ pub struct Task {
     /// The payload's size in bytes.
     #[prost(uint64, tag = "13")]
     pub size: u64,
-    /// The payload; only where one task is read, not in lists.
+    /// The payload; only where one task is read, not in lists, and not where it has expired or was expunged.
     #[prost(bytes = "bytes", optional, tag = "14")]
     pub payload: ::core::option::Option<::prost::bytes::Bytes>,
+    /// Whether its payload and headers are gone because the queue keeps them no longer. It cannot be replayed any more.
+    #[prost(bool, tag = "15")]
+    pub expired: bool,
+    /// When its content was expunged, if it was.
+    #[prost(message, optional, tag = "16")]
+    pub expunged_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Asks for a task.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -8409,6 +9061,23 @@ pub struct CancelTaskRequest {
 pub struct CancelTaskResponse {
     /// How many of the task's deliveries were cancelled; those that had ended, or whose request is out already, go their way.
     #[prost(uint32, tag = "1")]
+    pub cancelled: u32,
+}
+/// Asks for a task's content to be cleared.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExpungeTaskRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+/// What was cleared.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExpungeTaskResponse {
+    /// When the content went: now, or when it was expunged before.
+    #[prost(message, optional, tag = "1")]
+    pub expunged_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// How many of the task's deliveries were cancelled, because there is nothing left to send.
+    #[prost(uint32, tag = "2")]
     pub cancelled: u32,
 }
 /// One task on its way to one endpoint.
@@ -8571,6 +9240,8 @@ pub enum TaskState {
     Delivered = 6,
     /// No endpoint wanted it.
     Unmatched = 7,
+    /// It has ended; what came of it is kept no longer.
+    Ended = 8,
 }
 impl TaskState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -8587,6 +9258,7 @@ impl TaskState {
             Self::Cancelled => "TASK_STATE_CANCELLED",
             Self::Delivered => "TASK_STATE_DELIVERED",
             Self::Unmatched => "TASK_STATE_UNMATCHED",
+            Self::Ended => "TASK_STATE_ENDED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -8600,6 +9272,7 @@ impl TaskState {
             "TASK_STATE_CANCELLED" => Some(Self::Cancelled),
             "TASK_STATE_DELIVERED" => Some(Self::Delivered),
             "TASK_STATE_UNMATCHED" => Some(Self::Unmatched),
+            "TASK_STATE_ENDED" => Some(Self::Ended),
             _ => None,
         }
     }
@@ -8974,6 +9647,31 @@ pub mod task_service_client {
                 .insert(GrpcMethod::new("posthaste.v1.TaskService", "CancelTask"));
             self.inner.unary(req, path, codec).await
         }
+        /// Clears the content of a task now: payload, headers, and what endpoints answered. The task itself stays. What of it has not ended is cancelled.
+        pub async fn expunge_task(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExpungeTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExpungeTaskResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.TaskService/ExpungeTask",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.TaskService", "ExpungeTask"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists the deliveries of a task.
         pub async fn list_task_deliveries(
             &mut self,
@@ -9145,6 +9843,14 @@ pub mod task_service_server {
             request: tonic::Request<super::CancelTaskRequest>,
         ) -> std::result::Result<
             tonic::Response<super::CancelTaskResponse>,
+            tonic::Status,
+        >;
+        /// Clears the content of a task now: payload, headers, and what endpoints answered. The task itself stays. What of it has not ended is cancelled.
+        async fn expunge_task(
+            &self,
+            request: tonic::Request<super::ExpungeTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExpungeTaskResponse>,
             tonic::Status,
         >;
         /// Lists the deliveries of a task.
@@ -9515,6 +10221,51 @@ pub mod task_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CancelTaskSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.TaskService/ExpungeTask" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExpungeTaskSvc<T: TaskService>(pub Arc<T>);
+                    impl<
+                        T: TaskService,
+                    > tonic::server::UnaryService<super::ExpungeTaskRequest>
+                    for ExpungeTaskSvc<T> {
+                        type Response = super::ExpungeTaskResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExpungeTaskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TaskService>::expunge_task(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExpungeTaskSvc(inner);
                         let codec = crate::grpc::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -37,6 +37,7 @@ impl Queue {
                     DELETE FROM dead_letters l USING unnest($1::uuid[], $2::uuid[]) AS g (id, fresh)
                     WHERE l.id = g.id
                         AND EXISTS (SELECT FROM tasks t WHERE t.id = l.task_id)
+                        AND NOT EXISTS (SELECT FROM expunged x WHERE x.task_id = l.task_id)
                         AND EXISTS (SELECT FROM endpoints e WHERE e.id = coalesce($3, l.endpoint_id) AND e.deleted_at IS NULL)
                     RETURNING g.fresh, l.task_id, l.queue_id, coalesce($3, l.endpoint_id) AS endpoint_id, l.type, l.size
                 ), made AS (
@@ -74,6 +75,7 @@ impl Queue {
                 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[]) AS g (fresh, task_id, endpoint_id, lo, hi)
                 JOIN tasks t ON t.id = g.task_id
                 WHERE EXISTS (SELECT FROM endpoints e WHERE e.id = g.endpoint_id AND e.deleted_at IS NULL)
+                    AND NOT EXISTS (SELECT FROM expunged x WHERE x.task_id = t.id)
                     AND NOT EXISTS (
                         SELECT FROM deliveries d WHERE d.id BETWEEN g.lo AND g.hi AND d.task_id = g.task_id AND d.endpoint_id = g.endpoint_id
                     )

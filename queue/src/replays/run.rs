@@ -16,7 +16,9 @@ use crate::{
     error::{Error, Result},
     events::Moved,
     glob,
+    id::{self, TaskId},
     ownership::NodeId,
+    partition::Table,
 };
 
 /// Jobs that a node works on at once; more wait for one of them to end.
@@ -222,7 +224,11 @@ impl Queue {
         };
         let rate = u32::try_from(row.rate).unwrap_or(1).max(1);
         let (budget, limit) = measure(rate);
-        let rows = look(&mut tx, &course, place, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+        let oldest = self.oldest_replayed(&course, place, row.created_at);
+        let mut rows = look(&mut tx, &course, place, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+        for row in &mut rows {
+            row.wanted &= row.task_id >= oldest;
+        }
         let taken = cut(&rows, budget);
         let wanted: Vec<&Row> = rows[..taken].iter().filter(|row| row.wanted).collect();
         let made = if wanted.is_empty() {
@@ -259,6 +265,19 @@ impl Queue {
         }
         let pause = Duration::from_secs(wanted.len() as u64) / rate;
         Ok(Turn::On(pause.max(LEAST_PAUSE), made.len()))
+    }
+
+    /// The smallest id of a task whose payload had not expired when the job began: what has is not sent any more. Dead letters keep theirs.
+    fn oldest_replayed(&self, course: &Course, place: Place, begun: DateTime<Utc>) -> TaskId {
+        let snapshot = self.catalog().snapshot();
+        let part = course.parts.get(place.part);
+        let queue = match course.source {
+            ReplaySource::Dead => None,
+            ReplaySource::Any => part.copied(),
+            ReplaySource::Delivered => part.and_then(|id| Some(snapshot.endpoints.get(id)?.queue_id)),
+        };
+        let keep = queue.and_then(|queue| snapshot.retention(queue).of_table(Table::Tasks));
+        keep.map_or(TaskId::nil(), |keep| id::floor(begun - keep))
     }
 
     async fn tell_replayed(&self, made: &[Made], now: DateTime<Utc>) {

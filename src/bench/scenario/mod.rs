@@ -6,6 +6,7 @@ mod ingest;
 mod isolation;
 mod lanes;
 mod latency;
+mod soak;
 mod subscribers;
 mod throughput;
 
@@ -49,6 +50,7 @@ pub(super) enum Scenario {
     Subscribers,
     Isolation,
     Lanes,
+    Soak,
 }
 
 impl Scenario {
@@ -63,8 +65,11 @@ impl Scenario {
             (Choice::Isolation, Self::Isolation),
             (Choice::Lanes, Self::Lanes),
             (Choice::Backlog, Self::Backlog),
+            (Choice::Soak, Self::Soak),
         ];
-        let is_chosen = |choice| choices.contains(&choice) || choices.contains(&Choice::All);
+        // Soaking takes long, and a server that is set up for it.
+        let is_chosen =
+            |choice| choices.contains(&choice) || (choice != Choice::Soak && choices.contains(&Choice::All));
         all.into_iter()
             .filter(|(choice, _)| is_chosen(*choice))
             .map(|(_, scenario)| scenario)
@@ -82,6 +87,7 @@ impl Scenario {
             Self::Subscribers => subscribers::run(bench).await,
             Self::Isolation => isolation::run(bench).await,
             Self::Lanes => lanes::run(bench).await,
+            Self::Soak => soak::run(bench).await,
         }
     }
 }

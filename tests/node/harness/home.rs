@@ -47,6 +47,13 @@ impl Home {
         Self::new(Some(url.to_owned()), None)
     }
 
+    /// The same database, restored at `url`.
+    pub(crate) fn beside(&self, url: &str) -> Self {
+        let home = Self::at(url);
+        *home.key.lock() = Some(self.key());
+        home
+    }
+
     fn new(database_url: Option<String>, database: Option<Database>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // Run by root, PostgreSQL is another user, who must be able to come here.

@@ -20,7 +20,7 @@ use crate::ui::{
 const PAGE: usize = 50;
 
 /// The states, as the API writes them.
-const STATES: [&str; 7] = [
+const STATES: [&str; 8] = [
     "retrying",
     "pending",
     "scheduled",
@@ -28,6 +28,7 @@ const STATES: [&str; 7] = [
     "cancelled",
     "delivered",
     "unmatched",
+    "ended",
 ];
 
 /// A state's word.
@@ -40,6 +41,7 @@ pub(crate) fn word(state: TaskState) -> &'static str {
         TaskState::Cancelled => "cancelled",
         TaskState::Delivered => "delivered",
         TaskState::Unmatched => "unmatched",
+        TaskState::Ended => "ended",
     }
 }
 

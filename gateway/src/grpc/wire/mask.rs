@@ -9,7 +9,7 @@ use super::Form;
 const FIELD: &str = "update_mask";
 
 /// The settings by name, and those of them that are made of several.
-const SETTINGS: [&str; 12] = [
+const SETTINGS: [&str; 14] = [
     "retry",
     "timeout",
     "connect_timeout",
@@ -22,9 +22,12 @@ const SETTINGS: [&str; 12] = [
     "disable_after",
     "verdict",
     "ordering",
+    "retention",
+    "redact",
 ];
 const RETRY: [&str; 6] = ["attempts", "initial", "factor", "max", "schedule", "jitter"];
 const ORDERING: [&str; 2] = ["mode", "on_failure"];
+const RETENTION: [&str; 3] = ["payloads", "attempts", "dead_letters"];
 const RATE_LIMIT: [&str; 3] = ["limit", "per", "burst"];
 const BREAKER: [&str; 7] = [
     "enabled",
@@ -45,6 +48,7 @@ fn parts(setting: &str) -> Option<&'static [&'static str]> {
         "breaker" => Some(&BREAKER),
         "verdict" => Some(&VERDICT),
         "ordering" => Some(&ORDERING),
+        "retention" => Some(&RETENTION),
         _ => None,
     }
 }

@@ -12,6 +12,7 @@ pub(super) mod queues;
 pub(super) mod replays;
 pub(super) mod settings;
 pub(super) mod signing;
+pub(super) mod system;
 pub(super) mod tasks;
 pub(super) mod verdicts;
 

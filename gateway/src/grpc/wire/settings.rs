@@ -1,8 +1,8 @@
 //! Delivery settings and retry policies.
 
 use proto::{
-    BreakerPolicy, DeliverySettings, OnFailure, OrderingMode, OrderingPolicy, RateLimit, RatePeriod,
-    RetryPolicy, grpc::v1,
+    BreakerPolicy, DeliverySettings, Keep, OnFailure, OrderingMode, OrderingPolicy, RateLimit, RatePeriod,
+    RetentionPolicy, RetryPolicy, grpc::v1,
 };
 
 use super::{Form, duration, verdicts};
@@ -26,6 +26,8 @@ pub(in crate::grpc) fn read(given: v1::DeliverySettings, form: &mut Form) -> Del
             .verdict
             .map(|verdict| verdicts::read(verdict, "settings.verdict", form)),
         ordering: given.ordering.map(|ordering| read_ordering(ordering, form)),
+        retention: given.retention.map(|policy| read_retention(&policy, form)),
+        redact: (!given.redact.is_empty()).then_some(given.redact),
     }
 }
 
@@ -157,6 +159,42 @@ pub(in crate::grpc) fn settings(settings: DeliverySettings) -> v1::DeliverySetti
         disable_after: settings.disable_after.map(|span| duration(span.0)),
         verdict: settings.verdict.map(verdicts::settings),
         ordering: settings.ordering.map(ordering),
+        retention: settings.retention.map(retention),
+        redact: settings.redact.unwrap_or_default(),
+    }
+}
+
+fn read_retention(given: &v1::RetentionPolicy, form: &mut Form) -> RetentionPolicy {
+    let mut keep = |keep: Option<v1::Keep>, name: &str| {
+        let field = format!("settings.retention.{name}");
+        match keep?.how? {
+            v1::keep::How::Time(time) => form.span(Some(time), &field).map(Keep::For),
+            v1::keep::How::Word(word) => match form.word::<v1::KeepWord>(word, &field)? {
+                v1::KeepWord::Unspecified => None,
+                v1::KeepWord::Forever => Some(Keep::Forever),
+                v1::KeepWord::None => Some(Keep::None),
+            },
+        }
+    };
+    RetentionPolicy {
+        payloads: keep(given.payloads, "payloads"),
+        attempts: keep(given.attempts, "attempts"),
+        dead_letters: keep(given.dead_letters, "dead_letters"),
+    }
+}
+
+fn retention(policy: RetentionPolicy) -> v1::RetentionPolicy {
+    let keep = |keep: Keep| v1::Keep {
+        how: Some(match keep {
+            Keep::For(span) => v1::keep::How::Time(duration(span.0)),
+            Keep::Forever => v1::keep::How::Word(v1::KeepWord::Forever as i32),
+            Keep::None => v1::keep::How::Word(v1::KeepWord::None as i32),
+        }),
+    };
+    v1::RetentionPolicy {
+        payloads: policy.payloads.map(keep),
+        attempts: policy.attempts.map(keep),
+        dead_letters: policy.dead_letters.map(keep),
     }
 }
 
@@ -185,6 +223,8 @@ mod tests {
             r#"{"retry":{"schedule":["1s","5m"]},"connect_timeout":"2s","max_in_flight":7,"retry_client_errors":false}"#,
             r#"{"rate_limit":{"limit":5,"per":"minute","burst":2},"adaptive_concurrency":false,"max_age":"1h","disable_after":"0s"}"#,
             r#"{"rate_limit":{"limit":5,"per":"second"},"breaker":{}}"#,
+            r#"{"retention":{"payloads":"1h","attempts":"forever","dead_letters":"none"},"redact":["/card/number","/a~1b"]}"#,
+            r#"{"retention":{"attempts":"30d"}}"#,
             r#"{"ordering":{"mode":"key","on_failure":"skip"}}"#,
             r#"{"ordering":{"mode":"fifo","on_failure":"block"}}"#,
             r#"{"breaker":{"enabled":true,"failures":3,"ratio":0.25,"window":"1m","min_requests":5,"pause":"2s","max_pause":"5m"}}"#,
@@ -237,6 +277,15 @@ mod tests {
                 mode: 9,
                 on_failure: 9,
             }),
+            retention: Some(v1::RetentionPolicy {
+                payloads: Some(v1::Keep {
+                    how: Some(v1::keep::How::Time(minus)),
+                }),
+                attempts: Some(v1::Keep {
+                    how: Some(v1::keep::How::Word(9)),
+                }),
+                dead_letters: None,
+            }),
             ..v1::DeliverySettings::default()
         };
         read(given, &mut form);
@@ -258,6 +307,8 @@ mod tests {
             "settings.disable_after",
             "settings.ordering.mode",
             "settings.ordering.on_failure",
+            "settings.retention.payloads",
+            "settings.retention.attempts",
         ];
         assert_eq!(fields[3..], rest);
     }

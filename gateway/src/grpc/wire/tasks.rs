@@ -78,10 +78,12 @@ pub(in crate::grpc) fn task(task: Task) -> v1::Task {
         content_type: task.content_type,
         size: task.size,
         payload: payload.map(Into::into),
+        expired: task.expired,
+        expunged_at: task.expunged_at.map(timestamp),
     }
 }
 
-const STATES: [(TaskState, v1::TaskState); 7] = [
+const STATES: [(TaskState, v1::TaskState); 8] = [
     (TaskState::Retrying, v1::TaskState::Retrying),
     (TaskState::Pending, v1::TaskState::Pending),
     (TaskState::Scheduled, v1::TaskState::Scheduled),
@@ -89,6 +91,7 @@ const STATES: [(TaskState, v1::TaskState); 7] = [
     (TaskState::Cancelled, v1::TaskState::Cancelled),
     (TaskState::Delivered, v1::TaskState::Delivered),
     (TaskState::Unmatched, v1::TaskState::Unmatched),
+    (TaskState::Ended, v1::TaskState::Ended),
 ];
 
 fn state(state: TaskState) -> v1::TaskState {

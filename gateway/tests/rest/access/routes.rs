@@ -102,6 +102,7 @@ pub(crate) const ROUTES: [Route; 62] = [
     get("/v1/tasks/{task}/deliveries", Read),
     get("/v1/tasks/{task}/attempts", Read),
     act("/v1/tasks/{task}/cancel", Manage),
+    act("/v1/tasks/{task}/expunge", Manage),
     get("/v1/deliveries/{delivery}", Read),
     get("/v1/deliveries/{delivery}/attempts", Read),
     get("/v1/dead-letters?queue={queue}", Read),
@@ -130,4 +131,6 @@ pub(crate) const ROUTES: [Route; 62] = [
     with("DELETE", "/v1/keys/{key}", None, Admin),
     get("/v1/audit", Admin),
     act("/v1/vault/rotate", Admin),
+    get("/v1/storage", Admin),
+    get("/v1/system", Admin),
 ];

@@ -1,0 +1,100 @@
+//! A dump that is taken while tasks are pending, restored into a new database: nothing of what was accepted is lost.
+
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+
+use proto::{Queue, TaskState};
+use serde_json::json;
+use testing::Database;
+use uuid::Uuid;
+
+use crate::harness::{Gate, Home, Receiver, Reply};
+
+/// Tasks of each kind.
+const TASKS: usize = 40;
+
+/// One of PostgreSQL's programs: of the newest version that is installed where Debian puts them, or of the path.
+fn program(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let newest = versions
+        .map(|version| version.path().join("bin").join(name))
+        .filter(|path| path.exists())
+        .max();
+    newest.unwrap_or_else(|| PathBuf::from(name))
+}
+
+fn run(name: &str, arguments: &[&str]) {
+    let done = Command::new(program(name)).args(arguments).output();
+    let done = done.unwrap_or_else(|error| panic!("{name} is needed (postgresql-client): {error}"));
+    let told = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{name} {arguments:?}: {told}");
+}
+
+/// A URL without the parameters that only our driver knows.
+fn plain(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
+}
+
+#[tokio::test]
+async fn a_dump_with_pending_tasks_is_restored_into_a_new_server_and_nothing_is_lost() {
+    let database = Database::create().await;
+    let home = Home::at(database.url());
+    let receiver = Receiver::start().await;
+    let (node, api, gate) = (home.start(&[]).await, home.api(), Gate::closed());
+    let holding = gate.clone();
+    receiver.answer("/held", move |_| Reply::status(200).through(&holding));
+    receiver.answer("/failing", |_| Reply::status(503));
+    for (queue, path) in [("paused", "/paused"), ("held", "/held"), ("failing", "/failing")] {
+        api.make_queue(queue).await;
+        let settings = json!({"retry": {"initial": "1s", "factor": 1.0, "attempts": 100}});
+        api.make_endpoint(queue, &receiver.url(path), settings).await;
+    }
+    let _: Queue = api.act("/v1/queues/paused/pause").await;
+    let mut accepted = BTreeSet::<Uuid>::new();
+    for number in 0..TASKS {
+        accepted.insert(api.enqueue("paused", json!({ "payload": number })).await);
+        accepted.insert(api.enqueue("held", json!({ "payload": number })).await);
+        accepted.insert(api.enqueue("failing", json!({ "payload": number })).await);
+        accepted.insert(
+            api.enqueue("paused", json!({ "payload": number, "delay": "1s" }))
+                .await,
+        );
+    }
+    receiver.until("/failing", TASKS).await;
+
+    let dump = home.folder().join("posthaste.dump");
+    let dump = dump.to_str().expect("a path in UTF-8");
+    run(
+        "pg_dump",
+        &["--format=custom", "--file", dump, plain(database.url())],
+    );
+    node.kill().await;
+    gate.open();
+    receiver.begin_life().await;
+    let restored = Database::create().await;
+    run(
+        "pg_restore",
+        &[
+            "--clean",
+            "--if-exists",
+            "--no-owner",
+            "--dbname",
+            plain(restored.url()),
+            dump,
+        ],
+    );
+
+    receiver.answer("/failing", |_| Reply::status(200));
+    let beside = home.beside(restored.url());
+    let (_node, api) = (beside.start(&[]).await, beside.api());
+    let _: Queue = api.act("/v1/queues/paused/resume").await;
+    for task in &accepted {
+        let read = api.until_task(*task, TaskState::Delivered).await;
+        assert!(matches!(read.payload, Some(proto::Payload::Text(_))), "{read:?}");
+    }
+    // And the new server has room for what comes next.
+    let next = api.enqueue("held", json!({"payload": "next"})).await;
+    api.until_task(next, TaskState::Delivered).await;
+}
