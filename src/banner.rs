@@ -86,7 +86,7 @@ fn example(banner: &Banner<'_>, rest: &str, secret: &str) -> Vec<String> {
 }
 
 /// The URL at which someone on this machine reaches a listener.
-fn base_url(address: SocketAddr, encrypted: bool) -> String {
+pub(crate) fn base_url(address: SocketAddr, encrypted: bool) -> String {
     let scheme = if encrypted { "https" } else { "http" };
     format!("{scheme}://{}", reached(address))
 }

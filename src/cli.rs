@@ -14,6 +14,7 @@ use crate::bench::BenchArgs;
 use crate::client::ClientCommand;
 use crate::config::Flags;
 use crate::config::settings::{DATA_DIR, DATABASE_URL, GATEWAY_LISTEN, ROLE};
+use crate::health::HealthArgs;
 use crate::receive::ReceiveArgs;
 
 /// Durable tasks in, signed webhooks out, on nothing but PostgreSQL.
@@ -59,6 +60,16 @@ pub enum Command {
     /// Values come from the defaults, then posthaste.toml, then the environment (POSTHASTE_SECTION_KEY, DATABASE_URL), then
     /// flags; what comes later wins. Secrets are masked. Nothing is started.
     Config(ConfigArgs),
+    /// Bring the schema of the configured database up to date, and do nothing else
+    ///
+    /// A server does so by itself when it starts. This is for who wants it done before the first node of a new version starts, such as the
+    /// release command of a platform. Needs no secrets.key. Without database.url there is nothing to do: the server's own PostgreSQL
+    /// is brought up to date when the server starts.
+    Migrate(SettingArgs),
+    /// Ask the server on this machine whether it is ready
+    ///
+    /// For health checks: the exit code is 0 if it is, and 1 if not. Asks where gateway.listen says, and needs no key.
+    Health(HealthArgs),
     /// Receive deliveries: verify, print and answer each request
     ///
     /// A receiver for trying out and for debugging. Register http://127.0.0.1:9000/ as an endpoint, and start this with the
@@ -143,6 +154,10 @@ pub struct ConfigArgs {
     /// Print what every setting is, may hold and holds by default, instead of its value
     #[arg(long, conflicts_with = "output")]
     pub describe: bool,
+
+    /// The same in Markdown, as docs/configuration.md has it
+    #[arg(long, conflicts_with_all = ["output", "describe"])]
+    pub markdown: bool,
 }
 
 /// How something is printed.

@@ -10,6 +10,7 @@ pub mod client;
 pub mod config;
 pub mod demo;
 pub mod embedded;
+pub mod health;
 pub mod lifecycle;
 pub mod node;
 pub mod receive;

@@ -10,7 +10,7 @@ use clap::{CommandFactory, Parser};
 use posthaste::cli::{Cli, Command, ConfigArgs, Output, SettingArgs};
 use posthaste::config::{self, Effective, Problems, Source, Surroundings, settings};
 use posthaste::lifecycle::Lifecycle;
-use posthaste::{bench, client, demo, receive, serve, telemetry};
+use posthaste::{bench, client, demo, health, receive, serve, telemetry};
 
 /// Measured: an eighth less processor time a task than with the system's allocator.
 #[global_allocator]
@@ -50,6 +50,12 @@ fn main() -> ExitCode {
 fn run(cli: Cli, environment: &BTreeMap<String, String>) -> Result<()> {
     match cli.command {
         Some(Command::Config(args)) => show_config(&args, environment),
+        Some(Command::Migrate(settings)) => migrate(&load(&settings, environment)?),
+        Some(Command::Health(args)) => {
+            let effective = load(&args.settings, environment)?;
+            runtime()?.block_on(health::ask(&args, &effective))?;
+            print("ready\n")
+        }
         Some(Command::Receive(args)) => runtime()?.block_on(async {
             let life = Lifecycle::watch()?;
             receive::run(args, life.stop()).await
@@ -69,12 +75,7 @@ fn run(cli: Cli, environment: &BTreeMap<String, String>) -> Result<()> {
 }
 
 fn serve(effective: &Effective, environment: &BTreeMap<String, String>, demo: bool) -> Result<()> {
-    let colour = std::io::stderr().is_terminal();
-    telemetry::start(
-        effective.get(&settings::LOG_FORMAT),
-        &effective.get(&settings::LOG_LEVEL),
-        colour,
-    )?;
+    start_telemetry(effective)?;
     let surroundings = serve::Surroundings {
         program: std::env::args().next().unwrap_or_else(|| "posthaste".to_owned()),
         search_path: environment.get("PATH").cloned().unwrap_or_default(),
@@ -89,6 +90,27 @@ fn serve(effective: &Effective, environment: &BTreeMap<String, String>, demo: bo
         }
         running.until_stopped().await
     })
+}
+
+fn migrate(effective: &Effective) -> Result<()> {
+    start_telemetry(effective)?;
+    let migrated = runtime()?.block_on(async {
+        let life = Lifecycle::watch()?;
+        serve::migrate(effective, &life.stop()).await
+    })?;
+    print(&match migrated {
+        Some(version) => format!("The schema is up to date: version {version}.\n"),
+        None => "No database.url: a server's own PostgreSQL is brought up to date when the server starts. Nothing to do.\n".to_owned(),
+    })
+}
+
+fn start_telemetry(effective: &Effective) -> Result<()> {
+    let colour = std::io::stderr().is_terminal();
+    telemetry::start(
+        effective.get(&settings::LOG_FORMAT),
+        &effective.get(&settings::LOG_LEVEL),
+        colour,
+    )
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime> {
@@ -122,6 +144,9 @@ fn load_demo(mut args: SettingArgs, environment: &BTreeMap<String, String>) -> R
 fn show_config(args: &ConfigArgs, environment: &BTreeMap<String, String>) -> Result<()> {
     if args.describe {
         return print(&config::describe());
+    }
+    if args.markdown {
+        return print(&config::markdown());
     }
     let effective = load(&args.settings, environment)?;
     match args.output {

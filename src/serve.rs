@@ -307,12 +307,31 @@ async fn start_own_database(
     Ok(server)
 }
 
+/// Brings the schema of the configured database up to date, and does nothing else. The version that it then has; `None` where the node has a
+/// PostgreSQL of its own, whose schema is brought up to date when it serves.
+pub async fn migrate(effective: &Effective, stop: &CancellationToken) -> Result<Option<i64>> {
+    let Some(url) = effective.get(&settings::DATABASE_URL) else {
+        return Ok(None);
+    };
+    let config = queue_config(effective, url.into());
+    let version = once_there(stop, async || queue::db::migrate(&config).await).await?;
+    Ok(Some(version))
+}
+
 /// Opens the database; one that is not there yet is waited for.
 async fn open_queue(config: queue::Config, vault: Vault, stop: &CancellationToken) -> Result<Queue> {
+    once_there(stop, async || {
+        Queue::open(config.clone(), vault.clone(), now()).await
+    })
+    .await
+}
+
+/// What is made of the database, once it is there.
+async fn once_there<T>(stop: &CancellationToken, attempt: impl AsyncFn() -> queue::Result<T>) -> Result<T> {
     let begun = std::time::Instant::now();
     loop {
-        match Queue::open(config.clone(), vault.clone(), now()).await {
-            Ok(queue) => return Ok(queue),
+        match attempt().await {
+            Ok(outcome) => return Ok(outcome),
             Err(queue::Error::Unavailable(problem)) if begun.elapsed() < DATABASE_PATIENCE => {
                 warn!(problem, "the database is not there yet; waiting for it");
             }

@@ -67,3 +67,23 @@ fn it_knows_its_version() {
         concat!("posthaste ", env!("CARGO_PKG_VERSION"), "\n")
     );
 }
+
+#[test]
+fn the_page_about_the_configuration_is_what_the_program_says() {
+    let output = posthaste(&["config", "--markdown"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stdout).unwrap();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/configuration.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let (before, written) = page.split_at(page.find("## the node").unwrap_or(page.len()));
+    #[expect(clippy::disallowed_methods, reason = "whoever runs the test asks for it")]
+    let update = std::env::var_os("UPDATE").is_some();
+    if update {
+        std::fs::write(path, format!("{before}{said}")).unwrap();
+    } else {
+        assert_eq!(
+            written, said,
+            "write it anew: UPDATE=1 cargo test --test config_command"
+        );
+    }
+}

@@ -34,6 +34,7 @@ mod endpoints;
 mod enqueue;
 mod error;
 mod events;
+mod health;
 mod keys;
 mod lines;
 mod list;

@@ -43,13 +43,18 @@ pub(crate) struct Answer {
 impl Client {
     /// A request to `/v1/` and these segments, each one word of the path whatever is in it.
     pub(crate) fn call(&self, method: Method, path: &[&str]) -> Call<'_> {
+        self.call_at_root(method, &[&["v1"], path].concat())
+    }
+
+    /// The same to a path that is of no version.
+    pub(crate) fn call_at_root(&self, method: Method, path: &[&str]) -> Call<'_> {
         let mut url = self.inner.url.clone();
         let mut wrong = None;
         if let Some(bad) = path.iter().find(|part| matches!(**part, "" | "." | "..")) {
             wrong = Some(Error::Invalid(format!("`{bad}` is no name and no id")));
         }
         if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().push("v1").extend(path);
+            segments.pop_if_empty().extend(path);
         }
         Call {
             client: self,

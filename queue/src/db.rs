@@ -109,6 +109,27 @@ impl std::fmt::Debug for Queue {
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
 
+/// Brings the schema of this database up to date, under a lock, and does nothing else: it needs no key, and no node. The version that
+/// it then has.
+///
+/// # Errors
+/// When the database cannot be reached, is too old, or has a schema that is newer than this program.
+pub async fn migrate(config: &Config) -> Result<i64> {
+    let options = connect_options(&config.url, "database.url")?;
+    let one = PgPoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(config.acquire_timeout);
+    let pool = Pool::new(one, options, config.statement_timeout);
+    check_version(&pool).await?;
+    MIGRATIONS.run(pool.unhurried()).await.map_err(migration_error)?;
+    pool.close().await;
+    Ok(MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .max()
+        .unwrap_or(0))
+}
+
 impl Queue {
     /// Connects, brings the schema up to date under a lock, makes partitions, and reads the catalog.
     pub async fn open(config: Config, vault: Vault, now: DateTime<Utc>) -> Result<Self> {

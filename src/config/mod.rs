@@ -23,7 +23,7 @@ pub use kind::Kind;
 pub use problem::{Problem, Problems, Source};
 pub use secrecy::Secrecy;
 pub use settings::{LogFormat, Role, Setting};
-pub use show::{describe, entries, json, table};
+pub use show::{describe, entries, json, markdown, table};
 
 use issuers::Issuer;
 use layers::Given;

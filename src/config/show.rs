@@ -95,6 +95,41 @@ pub fn describe() -> String {
     paragraphs.chain([issuers]).collect::<Vec<_>>().join("\n")
 }
 
+/// The same in Markdown: a heading a section, and in it one a setting.
+pub fn markdown() -> String {
+    let section = |key: &'static str| key.split_once('.').map_or("the node", |(section, _)| section);
+    let mut current = "";
+    let settings = ALL.iter().map(|setting| {
+        let key = setting.key();
+        let heading = match std::mem::replace(&mut current, section(key)) {
+            before if before == current => String::new(),
+            _ => format!("## {current}\n\n"),
+        };
+        let default = match setting.default() {
+            Fallback::Fixed("") => "none".to_owned(),
+            Fallback::Fixed(fixed) => format!("`{fixed}`"),
+            Fallback::Derived(words, _) => words.to_owned(),
+        };
+        format!(
+            "{heading}### `{key}`\n\n{}\n\n- default: {default}\n- allowed: {}\n- variable: `{}`\n\n",
+            flowing(setting.help()),
+            setting.allowed(),
+            variable(key)
+        )
+    });
+    let issuers = format!(
+        "## auth\n\n### `[[{}]]`\n\n{}\n",
+        issuers::KEY,
+        flowing(issuers::HELP)
+    );
+    settings.chain([issuers]).collect()
+}
+
+/// A paragraph as one line.
+fn flowing(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// Breaks a paragraph into indented lines.
 fn wrapped(text: &str) -> String {
     let mut lines = Vec::new();
