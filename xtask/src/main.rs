@@ -12,7 +12,9 @@ mod examples;
 mod node;
 mod offline_queries;
 mod openapi;
+mod packages;
 mod postgres;
+mod sdks;
 mod service;
 mod step;
 mod tools;
@@ -30,6 +32,7 @@ cargo xtask list                        the checks, in their order
 cargo xtask console                     build the console as releases have it, and print what it weighs
 cargo xtask proto                       write proto/src/grpc anew from proto/posthaste
 cargo xtask openapi                     write gateway/openapi.json anew from the handlers
+cargo xtask sdks                        write what the client libraries are made of anew from gateway/openapi.json
 cargo xtask sqlx                        write queue/.sqlx anew from the migrations and the queries
 cargo xtask postgres                    a throw-away PostgreSQL for `cargo test` by hand, until Ctrl-C";
 
@@ -58,6 +61,7 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         ["proto"] => contract::write(&checkout).map(|()| ExitCode::SUCCESS),
         ["console"] => console::build_and_say(&checkout).map(|()| ExitCode::SUCCESS),
         ["openapi"] => openapi::write(&checkout).map(|()| ExitCode::SUCCESS),
+        ["sdks"] => sdks::write(&checkout).map(|()| ExitCode::SUCCESS),
         ["sqlx"] => offline_queries::prepare(&checkout).map(|()| ExitCode::SUCCESS),
         ["postgres"] => serve_postgres().map(|()| ExitCode::SUCCESS),
         [] | ["help" | "--help" | "-h"] => {

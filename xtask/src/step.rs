@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::checkout::Checkout;
 use crate::tools::{self, Tool};
-use crate::{checks, console, contract, examples, offline_queries, openapi};
+use crate::{checks, console, contract, examples, offline_queries, openapi, packages, sdks};
 
 /// One named check.
 pub(crate) struct Step {
@@ -80,8 +80,37 @@ pub(crate) const STEPS: &[Step] = &[
     Step {
         name: "examples",
         purpose: "the receivers in examples/ verify what the producers there enqueue and the real server delivers",
-        needs: &[Tool::Postgres, Tool::Python, Tool::Node, Tool::Curl],
+        needs: &[
+            Tool::Postgres,
+            Tool::Python,
+            Tool::Node,
+            Tool::Curl,
+            Tool::OpenSsl,
+            Tool::Go,
+            Tool::Php,
+            Tool::Ruby,
+            Tool::Java,
+            Tool::Socat,
+        ],
         run: examples::check,
+    },
+    Step {
+        name: "sdks",
+        purpose: "the client libraries are what the OpenAPI document gives, and the real server is what their tests expect",
+        needs: &[Tool::Postgres, Tool::Python, Tool::Node],
+        run: sdks::check,
+    },
+    Step {
+        name: "packages",
+        purpose: "Dockerfile, compose.yaml, fly.toml, chart, manifests and unit fit the program, and the tools that read them",
+        needs: &[Tool::Python, Tool::Systemd],
+        run: packages::check,
+    },
+    Step {
+        name: "release",
+        purpose: "the image's own build passes, and its program is as small, quick to start and modest as promised",
+        needs: &[Tool::Postgres, Tool::Python],
+        run: packages::release,
     },
 ];
 

@@ -16,6 +16,9 @@ const CARGO_DENY: &str = "0.20.2";
 /// The oldest Node.js that the receiver in examples/ runs on.
 const OLDEST_NODE: u32 = 18;
 
+/// The oldest Java that runs the receiver in examples/ from its source.
+const OLDEST_JAVA: u32 = 17;
+
 /// A program from outside.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tool {
@@ -33,6 +36,20 @@ pub(crate) enum Tool {
     Curl,
     /// Chromium, and the program that drives it.
     Chromium,
+    /// openssl, the program.
+    OpenSsl,
+    /// Go.
+    Go,
+    /// PHP with its own server.
+    Php,
+    /// Ruby with `WEBrick`.
+    Ruby,
+    /// Java with its compiler.
+    Java,
+    /// socat.
+    Socat,
+    /// systemd's own judgement of units; it need not run.
+    Systemd,
 }
 
 impl fmt::Display for Tool {
@@ -45,6 +62,13 @@ impl fmt::Display for Tool {
             Self::Node => write!(out, "Node.js {OLDEST_NODE} or newer with npm"),
             Self::Curl => write!(out, "curl"),
             Self::Chromium => write!(out, "Chromium with chromedriver"),
+            Self::OpenSsl => write!(out, "openssl"),
+            Self::Go => write!(out, "Go"),
+            Self::Php => write!(out, "PHP"),
+            Self::Ruby => write!(out, "Ruby with WEBrick"),
+            Self::Java => write!(out, "Java {OLDEST_JAVA} or newer with its compiler"),
+            Self::Socat => write!(out, "socat"),
+            Self::Systemd => write!(out, "systemd-analyze"),
         }
     }
 }
@@ -83,14 +107,35 @@ impl Tool {
                 let npm = output(checkout.command("npm").arg("--version"))?;
                 Ok(format!("Node.js {node}, npm {npm}"))
             }
-            Self::Curl => {
-                let version = output(checkout.command("curl").arg("--version"))?;
-                Ok(version.lines().next().unwrap_or_default().to_owned())
+            Self::Curl => first_line(checkout, "curl", &["--version"]),
+            Self::OpenSsl => first_line(checkout, "openssl", &["version"]),
+            Self::Go => first_line(checkout, "go", &["version"]),
+            Self::Php => first_line(checkout, "php", &["--version"]),
+            Self::Ruby => {
+                output(checkout.command("ruby").args(["-e", "require 'webrick'"]))?;
+                first_line(checkout, "ruby", &["--version"])
+            }
+            Self::Java => {
+                let version = first_line(checkout, "javac", &["-version"])?;
+                let major = version
+                    .split([' ', '.'])
+                    .nth(1)
+                    .and_then(|major| major.parse().ok());
+                ensure!(
+                    major.is_some_and(|major: u32| major >= OLDEST_JAVA),
+                    "{version} is too old"
+                );
+                Ok(version)
+            }
+            Self::Socat => {
+                output(checkout.command("socat").arg("-V"))?;
+                Ok("socat".to_owned())
             }
             Self::Chromium => {
                 output(checkout.command("chromedriver").arg("--version"))?;
                 output(checkout.command("chromium").arg("--version"))
             }
+            Self::Systemd => first_line(checkout, "systemd-analyze", &["--version"]),
         }
     }
 
@@ -102,6 +147,13 @@ impl Tool {
             Self::Node => &["nodejs", "npm"],
             Self::Curl => &["curl"],
             Self::Chromium => &["chromium", "chromium-driver"],
+            Self::OpenSsl => &["openssl"],
+            Self::Go => &["golang-go"],
+            Self::Php => &["php-cli"],
+            Self::Ruby => &["ruby", "ruby-webrick"],
+            Self::Java => &["default-jdk-headless"],
+            Self::Socat => &["socat"],
+            Self::Systemd => &["systemd"],
             Self::RustComponents | Self::CargoDeny => &[],
         }
     }
@@ -115,9 +167,26 @@ impl Tool {
                     .args(["component", "add", "rustfmt", "clippy"]))
             }
             Self::CargoDeny => install_cargo_deny(checkout),
-            Self::Postgres | Self::Python | Self::Node | Self::Curl | Self::Chromium => Ok(()),
+            Self::Postgres
+            | Self::Python
+            | Self::Node
+            | Self::Curl
+            | Self::Chromium
+            | Self::OpenSsl
+            | Self::Go
+            | Self::Php
+            | Self::Ruby
+            | Self::Java
+            | Self::Socat
+            | Self::Systemd => Ok(()),
         }
     }
+}
+
+/// The first line of what a program prints, such as its version.
+fn first_line(checkout: &Checkout, program: &str, arguments: &[&str]) -> Result<String> {
+    let printed = output(checkout.command(program).args(arguments))?;
+    Ok(printed.lines().next().unwrap_or_default().to_owned())
 }
 
 /// Finds each of these tools, or installs it and finds it then.

@@ -1,0 +1,3 @@
+module example.com/posthaste-receiver
+
+go 1.19
