@@ -22,6 +22,8 @@ pub struct Banner<'a> {
     pub own_database: Option<&'a Path>,
     /// The first admin key, when it was made just now: it is never shown again.
     pub new_key: Option<&'a str>,
+    /// The first user's name and password, likewise.
+    pub new_user: Option<(&'a str, &'a str)>,
     /// The example to print: the signing secret (`whsec_…`) of its endpoint. `None` where endpoints on this machine are
     /// refused, so that the example would end in dead letters.
     pub example: Option<&'a str>,
@@ -44,7 +46,14 @@ pub fn banner(banner: &Banner<'_>) -> String {
     });
     if let Some(key) = banner.new_key {
         lines.push(format!("  Admin key  {key}"));
-        lines.push("             Keep it: it is shown this once, and only its hash is stored.".to_owned());
+        let both = match banner.new_user {
+            Some((name, password)) => {
+                lines.push(format!("  Sign in    as {name}, with the password {password}"));
+                "Keep both: they are shown this once, and only their hashes are stored."
+            }
+            None => "Keep it: it is shown this once, and only its hash is stored.",
+        };
+        lines.push(format!("             {both}"));
     }
     lines.push(String::new());
     if let (Some(rest), Some(secret)) = (&rest, banner.example) {
@@ -123,6 +132,7 @@ mod tests {
             encrypted: false,
             own_database: Some(Path::new("/var/lib/posthaste")),
             new_key: Some("ph_abc"),
+            new_user: Some(("admin", "abcde-fghjk-mnpqr-stuvw")),
             example: Some("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"),
         }
     }
@@ -136,7 +146,8 @@ mod tests {
   gRPC API   127.0.0.1:50051, and where REST is
   Database   its own PostgreSQL, in /var/lib/posthaste
   Admin key  ph_abc
-             Keep it: it is shown this once, and only its hash is stored.
+  Sign in    as admin, with the password abcde-fghjk-mnpqr-stuvw
+             Keep both: they are shown this once, and only their hashes are stored.
 
 To try it, start a receiver in a second terminal. It verifies and prints what arrives:
 

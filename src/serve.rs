@@ -61,6 +61,8 @@ pub struct Running {
     pub encrypted: bool,
     /// The first admin key, if it was made just now.
     pub new_key: Option<String>,
+    /// The first user's name and password, made with it.
+    pub new_user: Option<(String, String)>,
     /// The queue, for whoever runs in the same process.
     pub queue: Queue,
     /// The way in for tasks, likewise.
@@ -102,6 +104,11 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         .fold(Vault::new(key.expose()), |vault, key| vault.reading(key.expose()));
     let queue = open_queue(queue_config(effective, url), vault, &life.stop()).await?;
     let new_key = queue.make_first_key(now()).await?;
+    // Where there was a key already, whoever has it decides who signs in.
+    let new_user = match new_key {
+        Some(_) => queue.make_first_user(now()).await?,
+        None => None,
+    };
 
     let ports = Ports::open(effective).await?;
     let (rest, grpc, encrypted) = (
@@ -166,6 +173,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         grpc,
         encrypted,
         new_key,
+        new_user,
         queue,
         enqueuer,
         own_database,
@@ -214,6 +222,10 @@ impl Running {
             encrypted: self.encrypted,
             own_database: self.own_database.as_ref().map(|_| data_dir.as_path()),
             new_key: self.new_key.as_deref(),
+            new_user: self
+                .new_user
+                .as_ref()
+                .map(|(name, password)| (name.as_str(), password.as_str())),
             example: example.as_deref(),
         }))
     }

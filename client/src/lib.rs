@@ -46,6 +46,7 @@ mod sse;
 mod system;
 mod tasks;
 mod tls;
+mod users;
 
 pub use client::{Builder, Client};
 pub use enqueue::RawTask;

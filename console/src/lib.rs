@@ -6,5 +6,8 @@ pub mod format;
 pub mod latency;
 pub mod payload;
 pub mod query;
+pub mod rows;
+pub mod settings;
 pub mod snippets;
 pub mod traffic;
+pub mod verdict;

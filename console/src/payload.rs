@@ -59,6 +59,50 @@ fn break_line(out: &mut String, depth: usize) {
     }
 }
 
+/// A line of JSON that was laid out; with what lies between it and its end, if it opens something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// The line, such as `"id": 7,` or `"items": [`.
+    pub begin: String,
+    /// What lies within.
+    pub children: Vec<Node>,
+    /// The line that closes it; empty for a line that opens nothing.
+    pub end: String,
+}
+
+/// What [`pretty`] laid out, as a tree. Its depth is bounded: what lies deeper than 128 is not taken for JSON.
+pub fn tree(laid_out: &str) -> Vec<Node> {
+    let mut open: Vec<Node> = vec![];
+    let mut done: Vec<Node> = vec![];
+    for line in laid_out.lines().map(str::trim) {
+        let node = Node {
+            begin: line.to_owned(),
+            children: vec![],
+            end: String::new(),
+        };
+        if line.ends_with(['{', '[']) {
+            open.push(node);
+            continue;
+        }
+        let node = match open.pop() {
+            Some(mut closed) if line.starts_with(['}', ']']) => {
+                line.clone_into(&mut closed.end);
+                closed
+            }
+            Some(outer) => {
+                open.push(outer);
+                node
+            }
+            None => node,
+        };
+        match open.last_mut() {
+            Some(outer) => outer.children.push(node),
+            None => done.push(node),
+        }
+    }
+    done
+}
+
 /// The begin of a text, as much as is shown; and whether that is all.
 pub fn cut(text: &str) -> (&str, bool) {
     match text.char_indices().nth(SHOWN) {
@@ -137,6 +181,21 @@ mod tests {
         for none in ["", "{", "<html>", "{a:1}", "1 2"] {
             assert_eq!(pretty(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn laid_out_json_is_a_tree() {
+        let text = pretty(r#"{"a":[1,{"b":"} ] {"}],"c":{},"d":null}"#).unwrap();
+        let [root] = tree(&text).try_into().unwrap();
+        assert_eq!((root.begin.as_str(), root.end.as_str()), ("{", "}"));
+        let lines: Vec<&str> = root.children.iter().map(|node| node.begin.as_str()).collect();
+        assert_eq!(lines, ["\"a\": [", "\"c\": {},", "\"d\": null"]);
+        let list = &root.children[0];
+        assert_eq!((list.children.len(), list.end.as_str()), (2, "],"));
+        assert_eq!(list.children[1].children[0].begin, r#""b": "} ] {""#);
+        assert_eq!(tree("7")[0].begin, "7");
+        let [strings] = tree(&pretty(r#"["[","{","]"]"#).unwrap()).try_into().unwrap();
+        assert_eq!(strings.children.len(), 3);
     }
 
     #[test]

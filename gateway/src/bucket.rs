@@ -49,6 +49,11 @@ impl Bucket {
         Ok(())
     }
 
+    /// Puts tokens back that were taken for what turned out to cost none.
+    pub(crate) fn give_back(&mut self, filling: Filling, tokens: u32) {
+        self.full_at = self.full_at.saturating_sub(u64::from(tokens) * filling.interval);
+    }
+
     /// How many tokens are there.
     pub(crate) fn left(self, filling: Filling, now: Duration) -> u64 {
         let missing = self.full_at.saturating_sub(nanos(now));

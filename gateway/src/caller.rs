@@ -7,6 +7,7 @@ use proto::{Actor, ActorKind};
 use queue::{
     keys::{KeyEntry, Rate},
     rights::{Reach, Scopes},
+    users::UserEntry,
 };
 use uuid::Uuid;
 
@@ -19,6 +20,8 @@ pub(crate) enum Caller {
     Key(Arc<KeyEntry>),
     /// Who has signed in with this key, and until when that lasts.
     Session(Arc<KeyEntry>, DateTime<Utc>),
+    /// This user, who has signed in, and until when that lasts.
+    User(Arc<UserEntry>, DateTime<Utc>),
     /// Who has this token.
     Token(Arc<Token>),
 }
@@ -28,6 +31,7 @@ impl Caller {
     pub(crate) fn scopes(&self) -> Scopes {
         match self {
             Self::Key(key) | Self::Session(key, _) => key.rights.scopes,
+            Self::User(user, _) => user.rights.scopes,
             Self::Token(token) => token.rights.scopes,
         }
     }
@@ -39,6 +43,11 @@ impl Caller {
                 kind: ActorKind::Key,
                 id: key.id.to_string(),
                 name: key.name.clone(),
+            },
+            Self::User(user, _) => Actor {
+                kind: ActorKind::User,
+                id: user.id.to_string(),
+                name: user.name.clone(),
             },
             Self::Token(token) => Actor {
                 kind: ActorKind::Token,
@@ -52,7 +61,7 @@ impl Caller {
     pub(crate) fn rate(&self) -> Option<(Uuid, Rate)> {
         match self {
             Self::Key(key) | Self::Session(key, _) => key.rate.map(|rate| (key.id, rate)),
-            Self::Token(_) => None,
+            Self::User(..) | Self::Token(_) => None,
         }
     }
 
@@ -60,6 +69,7 @@ impl Caller {
     pub(crate) fn reach(&self) -> &Reach {
         match self {
             Self::Key(key) | Self::Session(key, _) => &key.rights.reach,
+            Self::User(user, _) => &user.rights.reach,
             Self::Token(token) => &token.rights.reach,
         }
     }

@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::{
     auth::{
-        Guesses, KeyLooks,
+        Guesses, KeyLooks, Names,
         jwt::{Issuer, Trust},
     },
     config::Config,
@@ -61,6 +61,7 @@ struct Inner {
     ready: Ready,
     key_looks: KeyLooks,
     guesses: Guesses,
+    names: Names,
     trust: ArcSwap<Trust>,
     rates: Rates,
     requests: Arc<Semaphore>,
@@ -105,6 +106,7 @@ impl Gateway {
                 ready,
                 key_looks,
                 guesses,
+                names: Names::new(Instant::now()),
                 trust: ArcSwap::default(),
                 rates: Rates::new(Instant::now()),
                 requests,
@@ -139,6 +141,11 @@ impl Gateway {
     /// Counts keys and tokens that were not valid.
     pub(crate) fn guesses(&self) -> &Guesses {
         &self.inner.guesses
+    }
+
+    /// Counts guesses at the passwords of users.
+    pub(crate) fn names(&self) -> &Names {
+        &self.inner.names
     }
 
     /// Accepts the tokens of these issuers from now on, and of no others.

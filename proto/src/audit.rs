@@ -29,9 +29,9 @@ pub struct AuditEntry {
 pub struct Actor {
     /// How they showed who they are.
     pub kind: ActorKind,
-    /// The id of the API key, or the subject of the token; empty for the server itself.
+    /// The id of the API key or the user, or the subject of the token; empty for the server itself.
     pub id: String,
-    /// The name that the key had then, or the issuer of the token.
+    /// The name that the key or the user had then, or the issuer of the token.
     pub name: String,
 }
 
@@ -44,6 +44,8 @@ pub enum ActorKind {
     Key,
     /// With a token of an issuer that is trusted.
     Token,
+    /// With a name and a password.
+    User,
     /// The server itself did it.
     Server,
 }

@@ -32,6 +32,7 @@ mod storage;
 mod system;
 mod tasks;
 mod traffic;
+mod users;
 mod verdict;
 mod why;
 
@@ -63,6 +64,7 @@ pub use tasks::{
     Payload, Task, TaskState,
 };
 pub use traffic::{EndpointTraffic, LATENCY_BOUNDS_MS, Traffic, TrafficOverview, TrafficPoint, TrafficStep};
+pub use users::{NewUser, PasswordChange, Role, User, UserUpdate};
 pub use verdict::{
     HeaderMatch, HoldLane, LaneEffect, RetryAfter, SimulatedVerdict, Statuses, VerdictAction, VerdictCase,
     VerdictMatch, VerdictPreset, VerdictRule, VerdictSettings,

@@ -4,15 +4,37 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Scope;
+use crate::{Scope, null::present};
 
-/// What one signs in with.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// What one signs in with: an API key, or a user's name and password.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewSession {
     /// An API key: the session may do what the key may, and ends with it.
-    pub key: String,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub key: Option<String>,
+    /// The name of a user; `password` then as well.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub name: Option<String>,
+    /// The user's password.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
+    pub password: Option<String>,
 }
 
 impl fmt::Debug for NewSession {
@@ -25,9 +47,12 @@ impl fmt::Debug for NewSession {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Session {
-    /// The name of the key, or the subject of the token.
+    /// The name of the user or the key, or the subject of the token.
     pub name: String,
-    /// The key; absent for a token.
+    /// The user; absent for who came by a key or a token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<Uuid>,
+    /// The key; absent for a user or a token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Uuid>,
     /// What they may do.

@@ -26,6 +26,12 @@ pub(crate) enum Action {
     KeyChanged,
     KeyRevoked,
     KeyRotated,
+    UserMade,
+    UserChanged,
+    UserPasswordChanged,
+    UserSignedIn,
+    UserSignedOut,
+    UserDeleted,
     SecretMade,
     SecretRevealed,
     SecretDeleted,
@@ -46,6 +52,12 @@ impl Action {
             Self::KeyChanged => "key.changed",
             Self::KeyRevoked => "key.revoked",
             Self::KeyRotated => "key.rotated",
+            Self::UserMade => "user.made",
+            Self::UserChanged => "user.changed",
+            Self::UserPasswordChanged => "user.password_changed",
+            Self::UserSignedIn => "user.signed_in",
+            Self::UserSignedOut => "user.signed_out",
+            Self::UserDeleted => "user.deleted",
             Self::SecretMade => "secret.made",
             Self::SecretRevealed => "secret.revealed",
             Self::SecretDeleted => "secret.deleted",
@@ -188,12 +200,17 @@ pub(crate) fn kind_word(kind: ActorKind) -> &'static str {
     match kind {
         ActorKind::Key => "key",
         ActorKind::Token => "token",
+        ActorKind::User => "user",
         ActorKind::Server => "server",
     }
 }
 
 fn kind_of(word: &str) -> Option<ActorKind> {
-    [ActorKind::Key, ActorKind::Token, ActorKind::Server]
-        .into_iter()
-        .find(|kind| kind_word(*kind) == word)
+    let kinds = [
+        ActorKind::Key,
+        ActorKind::Token,
+        ActorKind::User,
+        ActorKind::Server,
+    ];
+    kinds.into_iter().find(|kind| kind_word(*kind) == word)
 }

@@ -1,4 +1,4 @@
-//! The catalog: queues, endpoints and keys as this node knows them, all in memory.
+//! The catalog: queues, endpoints, keys and users as this node knows them, all in memory.
 //!
 //! Its version rises with every change. An enqueue is committed only if the version it was prepared with still holds, so that fan-out is
 //! exact on every node although it never reads these tables. Nodes follow by notification and by a cheap look each half second.
@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use proto::{DeliverySettings, EndpointStatus};
 use sqlx::types::Json;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::{
     db::Queue,
@@ -25,6 +26,7 @@ use crate::{
     redact::Redaction,
     retention::Retention,
     settings,
+    users::UserEntry,
 };
 
 /// What this node knows, as of one version. Never changed: a newer one takes its place.
@@ -43,6 +45,7 @@ pub struct Snapshot {
     /// Endpoints by id, none that are deleted.
     pub endpoints: HashMap<EndpointId, Arc<Endpoint>>,
     pub(crate) keys: HashMap<KeyHash, Arc<KeyEntry>>,
+    pub(crate) users: HashMap<Uuid, Arc<UserEntry>>,
 }
 
 /// A queue as the node knows it.
@@ -175,6 +178,7 @@ impl Queue {
         self.read_endpoints(&mut next, known.version, &mut changed)
             .await?;
         self.read_changed_keys(&mut next, known.version).await?;
+        self.read_changed_users(&mut next, known.version).await?;
         link(&mut next, &changed, &self.inner.config.defaults);
         next.version = version;
         catalog.current.store(Arc::new(next));

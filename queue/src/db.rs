@@ -28,6 +28,7 @@ use crate::{
     pool::Pool,
     rollup::Rollups,
     settings::Settings,
+    users::Passwords,
     vault::Vault,
 };
 
@@ -97,6 +98,7 @@ pub(crate) struct Inner {
     pub(crate) depths: Depths,
     /// Names this process among all that share the database: a node's id may be used again by the next one.
     pub(crate) process: Uuid,
+    pub(crate) passwords: Passwords,
     door: OnceLock<Arc<dyn Door>>,
     ids: Mutex<(Mint, StdRng)>,
 }
@@ -182,6 +184,7 @@ impl Queue {
             events: Bus::new(process, config.events.clone()),
             depths: Depths::new(rng.random()),
             process,
+            passwords: Passwords::default(),
             door: OnceLock::new(),
             ids: Mutex::new((Mint::default(), rng)),
             config,

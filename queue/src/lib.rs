@@ -2,10 +2,10 @@
 //!
 //! The cast:
 //! - [`Queue`]: the handle; every verb is a method of it, one verb a file: `enqueue`, `load`, `finish`, `cancel`, `replay`, `purge`, …
-//! - [`catalog`]: queues, endpoints and keys as this node knows them, in memory. Changed only through [`change`]s.
+//! - [`catalog`]: queues, endpoints, keys and users as this node knows them, in memory. Changed only through [`change`]s.
 //! - [`task`], [`endpoint`], [`delivery`]: the nouns, and the rules that what callers give must meet.
 //! - [`outcome`] → [`verdict`] (by [`retry`] and [`settings`]) → [`finish`]: what happened, what is decided, what is written.
-//! - [`keys`], [`rights`]: who may ask for what.
+//! - [`keys`], [`users`], [`rights`]: who may ask for what.
 //! - [`signature`], [`secrets`], [`vault`]: signing secrets, what they make, and how they are kept.
 //! - [`auth`]: how an endpoint's requests show who sends them.
 //! - [`audit`]: who did what of consequence.
@@ -69,6 +69,7 @@ pub mod sweep;
 mod system;
 pub mod task;
 pub mod tasks;
+pub mod users;
 pub mod vault;
 pub mod verdict;
 mod why;

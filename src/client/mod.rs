@@ -27,6 +27,7 @@ mod storage;
 mod table;
 mod task;
 mod times;
+mod user;
 
 use std::collections::BTreeMap;
 
@@ -48,6 +49,7 @@ pub use replay::ReplayArgs;
 pub use screen::NobodyReads;
 pub use storage::StorageArgs;
 pub use task::TaskArgs;
+pub use user::UserArgs;
 
 use args::{ListArgs, ServerArgs};
 use profiles::Profiles;
@@ -82,6 +84,8 @@ pub enum ClientCommand {
     Replay(ReplayArgs),
     /// Make, list, change, rotate and revoke API keys
     Key(KeyArgs),
+    /// Make, list, change, disable, sign out and delete users, who sign in to the console
+    User(UserArgs),
     /// List what was done of consequence: secrets shown, keys made, things deleted
     Audit(AuditArgs),
     /// Seal signing secrets anew after a change of the server's key
@@ -121,6 +125,7 @@ async fn carry_out(command: ClientCommand, environment: &BTreeMap<String, String
         ClientCommand::Dlq(args) => dlq::run(args, environment).await,
         ClientCommand::Replay(args) => replay::run(args, environment).await,
         ClientCommand::Key(args) => key::run(args, environment).await,
+        ClientCommand::User(args) => user::run(args, environment).await,
         ClientCommand::Audit(args) => audit::run(args, environment).await,
         ClientCommand::Vault(args) => audit::vault(args, environment).await,
         ClientCommand::Storage(args) => storage::run(args, environment).await,

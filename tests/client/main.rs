@@ -2,7 +2,7 @@
 //!
 //! - `terminal`: a user with a home of their own, who calls the program and looks at what it prints.
 //! - `login`: profiles and keys. `queues`: queues, endpoints and their secrets. `enqueues`: one task, any bytes, a file of many.
-//!   `tasks`: what became of them, and dead letters. `keys`: API keys. `events`: what happens, as it happens. `signing`: schemes,
+//!   `tasks`: what became of them, and dead letters. `keys`: API keys. `users`: users. `events`: what happens, as it happens. `signing`: schemes,
 //!   endpoint authentication, the audit. `shape`: how the command line answers at all.
 
 mod enqueues;
@@ -21,3 +21,4 @@ mod shape;
 mod signing;
 mod tasks;
 mod terminal;
+mod users;

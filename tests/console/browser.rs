@@ -116,6 +116,16 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
+    /// Runs a script in the page.
+    pub(crate) async fn run(&self, script: &str) -> Value {
+        self.driver.run(script, json!([])).await
+    }
+
+    /// The same of a script that calls its last argument with what it returns.
+    pub(crate) async fn run_async(&self, script: &str) -> Value {
+        self.driver.run_async(script).await
+    }
+
     /// The title in the tab.
     pub(crate) async fn title(&self) -> String {
         let title = self.driver.run("return document.title", json!([])).await;

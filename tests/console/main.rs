@@ -6,4 +6,9 @@ mod driver;
 #[path = "../node/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "made for more than is needed here")]
 mod harness;
+mod long;
+mod payloads;
+mod people;
+mod trouble;
+mod visit;
 mod walk;

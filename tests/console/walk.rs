@@ -5,23 +5,8 @@ use std::time::Duration;
 use proto::TaskState;
 use serde_json::json;
 
-use crate::browser::{Browser, given};
-use crate::harness::{Home, Node, Receiver, Reply};
-
-/// A node that serves the console that was just built, and a browser on it.
-async fn started(home: &Home) -> (Node, Browser) {
-    let folder = given("POSTHASTE_TEST_CONSOLE").expect("POSTHASTE_TEST_CONSOLE names the console's folder");
-    let node = home.start(&[&format!("console.dir={}", folder.display())]).await;
-    let browser = Browser::open(format!("http://{}", node.address())).await;
-    (node, browser)
-}
-
-async fn sign_in(browser: &Browser, key: &str) {
-    browser.go("/").await;
-    browser.fill("input[name=key]", key).await;
-    browser.press("Sign in").await;
-    browser.find("nav[aria-label=Pages]").await;
-}
+use crate::harness::{Home, Receiver, Reply};
+use crate::visit::{sign_in, started};
 
 #[tokio::test]
 #[ignore = "needs Chromium and a console that was built: cargo xtask test --only console"]
@@ -32,8 +17,10 @@ async fn a_task_is_followed_from_its_queue_to_its_replay() {
 
     // Signing in: a wrong key is told so in the server's words.
     browser.go("/").await;
-    browser.find("input[name=key]").await;
+    browser.find("input[name=password]").await;
     browser.inspect("sign-in").await;
+    browser.press("Use an API key").await;
+    browser.inspect("sign-in-key").await;
     browser.fill("input[name=key]", "ph_wrong").await;
     browser.press("Sign in").await;
     browser.until("This API key is not valid").await;

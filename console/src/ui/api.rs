@@ -73,6 +73,11 @@ pub(crate) async fn act<T: DeserializeOwned>(path: &str) -> Result<T> {
     read(exchange(Method::POST, path, None).await?).await
 }
 
+/// Acts, where there is nothing to read.
+pub(crate) async fn act_quietly(path: &str) -> Result<()> {
+    exchange(Method::POST, path, None).await.map(drop)
+}
+
 /// Deletes.
 pub(crate) async fn delete(path: &str) -> Result<()> {
     exchange(Method::DELETE, path, None).await.map(drop)

@@ -6,7 +6,7 @@ use wasm_bindgen::JsCast;
 use web_sys::HtmlElement;
 
 /// Where `g` and a letter lead.
-const PLACES: [(&str, &str, &str); 8] = [
+const PLACES: [(&str, &str, &str); 10] = [
     ("o", "/", "overview"),
     ("q", "/queues", "queues"),
     ("t", "/tasks", "tasks"),
@@ -14,6 +14,8 @@ const PLACES: [(&str, &str, &str); 8] = [
     ("r", "/replays", "replays"),
     ("e", "/events", "events"),
     ("k", "/keys", "API keys"),
+    ("u", "/users", "users"),
+    ("y", "/system", "system"),
     ("s", "/session", "your session"),
 ];
 

@@ -126,6 +126,7 @@ impl<T: DeserializeOwned + Send + Sync + 'static> List<T> {
             if before.is_some_and(|before| before != path) {
                 list.items.set(None);
                 list.next.set(None);
+                list.busy.set(false);
             }
             list.path.set_value(path.clone());
             asked.update_value(|asked| *asked += 1);

@@ -4,6 +4,7 @@ mod api;
 mod ask;
 mod chart;
 mod clock;
+mod in_view;
 mod keyboard;
 mod live;
 mod loaded;
@@ -12,6 +13,7 @@ mod pages;
 mod session;
 mod shell;
 mod theme;
+mod tree;
 mod widgets;
 
 use leptos::{mount::mount_to_body, prelude::*};

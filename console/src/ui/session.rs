@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use leptos::{prelude::*, task::spawn_local};
-use proto::{NewSession, Scope, Session};
+use proto::{NewSession, PasswordChange, Scope, Session};
 
 use super::{api, api::Failure};
 
@@ -60,9 +60,24 @@ fn set(state: State) {
 }
 
 /// Signs in.
-pub(crate) async fn sign_in(key: String) -> Result<(), Failure> {
-    let session = api::send(gloo_net::http::Method::POST, PATH, &NewSession { key }).await?;
+pub(crate) async fn sign_in(with: NewSession) -> Result<(), Failure> {
+    let session = api::send(gloo_net::http::Method::POST, PATH, &with).await?;
     begun(session);
+    Ok(())
+}
+
+/// Changes one's own password; the session goes on.
+pub(crate) async fn change_password(change: PasswordChange) -> Result<(), Failure> {
+    let path = format!("{PATH}/password");
+    let session = api::send(gloo_net::http::Method::POST, &path, &change).await?;
+    begun(session);
+    Ok(())
+}
+
+/// Ends all one's own sessions.
+pub(crate) async fn sign_out_everywhere() -> Result<(), Failure> {
+    api::act_quietly(&format!("{PATH}/sign-out")).await?;
+    ended();
     Ok(())
 }
 

@@ -13,7 +13,7 @@ use super::{
     live::{self, Wire},
     pages::{
         audit, dead_letters, endpoint, events, keys, missing, overview, queue, queues, replays, session_page,
-        task, tasks,
+        system, task, tasks, users,
     },
     session,
     theme::ThemeButton,
@@ -42,7 +42,7 @@ pub(crate) fn Shell() -> impl IntoView {
                 <A href="/dead-letters">"Dead letters"</A>
                 <A href="/replays">"Replays"</A>
                 <A href="/events">"Events"</A>
-                <Show when=|| session::may(Scope::Admin)><A href="/keys">"API keys"</A><A href="/audit">"Audit"</A></Show>
+                <Show when=|| session::may(Scope::Admin)><A href="/keys">"API keys"</A><A href="/users">"Users"</A><A href="/audit">"Audit"</A><A href="/system">"System"</A></Show>
             </nav>
             <div class="foot">
                 <span class="wire" data-wire=move || word(wire.get()) role="status">{move || told(wire.get())}</span>
@@ -63,7 +63,9 @@ pub(crate) fn Shell() -> impl IntoView {
                 <Route path=path!("/replays") view=replays::Replays/>
                 <Route path=path!("/events") view=events::Events/>
                 <Route path=path!("/keys") view=keys::Keys/>
+                <Route path=path!("/users") view=users::Users/>
                 <Route path=path!("/audit") view=audit::Audit/>
+                <Route path=path!("/system") view=system::System/>
                 <Route path=path!("/session") view=session_page::SessionPage/>
             </Routes>
         </main>

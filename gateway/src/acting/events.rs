@@ -45,7 +45,7 @@ impl Acting {
         let events = self.queue().subscribe(filter, self.reach().clone(), after)?;
         let end = match &self.caller {
             Caller::Key(key) => key.expires_at,
-            Caller::Session(_, until) => Some(*until),
+            Caller::Session(_, until) | Caller::User(_, until) => Some(*until),
             Caller::Token(token) => Some(token.until),
         };
         Ok(Watch {
@@ -87,6 +87,10 @@ impl Acting {
                 Some(current) if current.rights == key.rights && now < *until => {
                     Ok(Some(current.expires_at.map_or(*until, |end| end.min(*until))))
                 }
+                _ => Err(Ended::NotAllowed),
+            },
+            Caller::User(user, until) => match self.queue().find_user(user.id, user.epoch) {
+                Some(current) if current.rights == user.rights && now < *until => Ok(Some(*until)),
                 _ => Err(Ended::NotAllowed),
             },
             Caller::Token(token) if token.until > now => Ok(Some(token.until)),

@@ -58,7 +58,7 @@ impl Acting {
     }
 
     /// Nobody gives what they do not have. `admin`, which alone gives, has every scope: what is left to ask for is the queues.
-    fn may_give(&self, queues: &[String]) -> Result<(), Refusal> {
+    pub(super) fn may_give(&self, queues: &[String]) -> Result<(), Refusal> {
         if self.reach().contains(&Reach::of(queues.to_vec())) {
             return Ok(());
         }

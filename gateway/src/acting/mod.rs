@@ -21,6 +21,7 @@ mod system;
 mod tasks;
 mod test_send;
 mod traffic;
+mod users;
 mod verdicts;
 
 use std::sync::Arc;
@@ -99,8 +100,11 @@ impl Acting {
             return Ok(());
         }
         let scope = rights::word(scope);
-        let detail =
-            format!("The scope `{scope}` is needed for this, and your key or token does not have it.");
+        let whose = match self.caller {
+            Caller::User(..) => "role",
+            _ => "key or token",
+        };
+        let detail = format!("The scope `{scope}` is needed for this, and your {whose} does not have it.");
         Err(Refusal::new(Kind::Forbidden, detail))
     }
 

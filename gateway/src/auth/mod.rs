@@ -3,6 +3,7 @@
 mod guesses;
 pub mod jwt;
 mod looks;
+mod password;
 pub(crate) mod session;
 
 use std::{
@@ -20,7 +21,11 @@ use axum::{
 use chrono::{DateTime, Utc};
 use queue::keys::{self, KeyEntry, KeyLook};
 
-pub(crate) use self::{guesses::Guesses, looks::KeyLooks};
+pub(crate) use self::{
+    guesses::{Guesses, Names},
+    looks::KeyLooks,
+    password::{by_password, proven},
+};
 use crate::{
     caller::Caller,
     problem::{Kind, Refusal},
@@ -35,10 +40,12 @@ pub(crate) struct Peer(pub(crate) IpAddr);
 impl Peer {
     /// That of a request; of one that came over no connection, an address that nobody has.
     pub(crate) fn of(extensions: &Extensions) -> Self {
-        extensions
-            .get()
-            .copied()
-            .unwrap_or(Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
+        Self::or_nowhere(extensions.get().copied())
+    }
+
+    /// The same, where it was looked for already.
+    pub(crate) fn or_nowhere(found: Option<Self>) -> Self {
+        found.unwrap_or(Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
     }
 }
 
@@ -72,7 +79,7 @@ pub(crate) async fn find_caller(gateway: &Gateway, request: &mut Request) -> Res
         && let Some(found) = session::find(gateway, request.method(), request.headers(), time::now())
     {
         let session = found?;
-        let caller = Caller::Session(session.key.clone(), session.until);
+        let caller = session.signed.caller(session.until);
         request.extensions_mut().insert(session);
         return Ok(caller);
     }

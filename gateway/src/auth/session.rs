@@ -1,7 +1,7 @@
-//! Sessions of browsers: a signed token (JWT) in a cookie that scripts cannot read, made of an API key.
+//! Sessions of browsers: a signed token (JWT) in a cookie that scripts cannot read, made of an API key, or of a user's name and password.
 //!
-//! The token says which key it stands for, and until when. What the key may is looked up with each request, so that a change or a
-//! revocation of the key is in effect at once. A browser sends cookies by itself, so whatever changes something must bring along besides a
+//! The token says which key or user it stands for, and until when. What these may is looked up with each request, so that a change or a
+//! revocation is in effect at once. A browser sends cookies by itself, so whatever changes something must bring along besides a
 //! code that only a page of ours could read: an HMAC of the token, handed out in the answers about the session.
 
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
-use queue::keys::KeyEntry;
+use queue::{keys::KeyEntry, users::UserEntry};
 use ring::hmac;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::jwt;
 use crate::{
+    caller::Caller,
     problem::{Kind, Refusal},
     state::Gateway,
 };
@@ -36,37 +37,64 @@ const ISSUER: &str = "posthaste";
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
-    /// The key it stands for.
+    /// The key or the user it stands for.
     sub: Uuid,
+    /// Of a user: the epoch in which it was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    epoch: Option<i32>,
     iat: i64,
     exp: i64,
+}
+
+/// For whom a session stands, as they are now.
+#[derive(Debug, Clone)]
+pub(crate) enum Signed {
+    /// Who has this API key.
+    Key(Arc<KeyEntry>),
+    /// This user.
+    User(Arc<UserEntry>),
+}
+
+impl Signed {
+    /// Them as a caller, until then.
+    pub(crate) fn caller(&self, until: DateTime<Utc>) -> Caller {
+        match self {
+            Self::Key(key) => Caller::Session(key.clone(), until),
+            Self::User(user) => Caller::User(user.clone(), until),
+        }
+    }
 }
 
 /// A session that was begun, or has come with a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
-    /// The key that it stands for, as it is now.
-    pub(crate) key: Arc<KeyEntry>,
+    /// For whom it stands.
+    pub(crate) signed: Signed,
     /// Until when it lasts.
     pub(crate) until: DateTime<Utc>,
     /// The code that requests which change something must bring along.
     pub(crate) csrf: String,
 }
 
-/// Begins a session for who has this key; with it, the cookie. `encrypted`: the browser is not to send it in the clear.
+/// Begins a session; with it, the cookie. `encrypted`: the browser is not to send it in the clear.
 pub(crate) fn begin(
     gateway: &Gateway,
-    key: Arc<KeyEntry>,
+    signed: Signed,
     encrypted: bool,
     now: DateTime<Utc>,
 ) -> Result<(Session, HeaderValue), Refusal> {
     let life = now + LIFE;
-    let until = key.expires_at.map_or(life, |end| end.min(life));
+    let (sub, epoch, end) = match &signed {
+        Signed::Key(key) => (key.id, None, key.expires_at),
+        Signed::User(user) => (user.id, Some(user.epoch), None),
+    };
+    let until = end.map_or(life, |end| end.min(life));
     // A token tells whole seconds.
     let until = until.trunc_subsecs(0);
     let claims = Claims {
         iss: ISSUER.to_owned(),
-        sub: key.id,
+        sub,
+        epoch,
         iat: now.timestamp(),
         exp: until.timestamp(),
     };
@@ -78,7 +106,7 @@ pub(crate) fn begin(
     })?;
     let cookie = cookie(&token, (until - now).num_seconds().max(0), encrypted);
     let csrf = URL_SAFE_NO_PAD.encode(hmac::sign(&codes(gateway), token.as_bytes()));
-    Ok((Session { key, until, csrf }, cookie))
+    Ok((Session { signed, until, csrf }, cookie))
 }
 
 /// The cookie that ends a session in the browser.
@@ -131,14 +159,19 @@ fn judge(gateway: &Gateway, token: &str, now: DateTime<Utc>) -> Result<Session, 
             .claims;
     let until = DateTime::from_timestamp(claims.exp, 0).filter(|until| now < *until);
     let until = until.filter(|_| claims.iss == ISSUER).ok_or_else(ended)?;
-    let key = gateway.queue().use_key(claims.sub, now).ok_or_else(|| {
-        Refusal::new(
-            Kind::Unauthorized,
-            "The session has ended, for its API key was revoked or has expired. Sign in with another.",
-        )
-    })?;
+    let signed = match claims.epoch {
+        None => Signed::Key(gateway.queue().use_key(claims.sub, now).ok_or_else(|| {
+            let detail = "The session has ended, for its API key was revoked or has expired. Sign in with another.";
+            Refusal::new(Kind::Unauthorized, detail)
+        })?),
+        Some(epoch) => Signed::User(gateway.queue().find_user(claims.sub, epoch).ok_or_else(|| {
+            let detail = "The session has ended: the password was changed, the user signed out everywhere, or may sign in no more. \
+                          Sign in again.";
+            Refusal::new(Kind::Unauthorized, detail)
+        })?),
+    };
     let csrf = URL_SAFE_NO_PAD.encode(hmac::sign(&codes(gateway), token.as_bytes()));
-    Ok(Session { key, until, csrf })
+    Ok(Session { signed, until, csrf })
 }
 
 /// Whether the request brings the code of this session.

@@ -37,7 +37,7 @@ Every error is a problem document (RFC 9457) that names each wrong field. Lists 
 What a key may not see is not there: 404, as for an id that nobody has. Query parameters and fields that are not known are refused.";
 
 /// The groups of operations, in the order in which they are read.
-const TAGS: [(&str, &str); 14] = [
+const TAGS: [(&str, &str); 15] = [
     ("Queues", "Named streams of tasks, with their defaults."),
     (
         "Endpoints",
@@ -62,6 +62,10 @@ const TAGS: [(&str, &str); 14] = [
     (
         "Keys",
         "API keys: what they allow, on which queues, and until when.",
+    ),
+    (
+        "Users",
+        "People who sign in to the console by a name and a password, each with a role.",
     ),
     (
         "Audit",

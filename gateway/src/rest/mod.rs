@@ -39,6 +39,7 @@ mod session;
 mod system;
 mod tasks;
 mod traffic;
+mod users;
 mod verdicts;
 mod well_known;
 
@@ -91,6 +92,7 @@ fn routes(config: &Config) -> Routes {
         .merge(dead_letters::routes())
         .merge(replays::routes())
         .merge(keys::routes())
+        .merge(users::routes())
         .merge(session::routes())
         .merge(system::routes())
         .layer(kept(quick, false));
@@ -103,6 +105,7 @@ fn routes(config: &Config) -> Routes {
         .merge(dead_letters::lists())
         .merge(replays::lists())
         .merge(keys::lists())
+        .merge(users::lists())
         .merge(audit::lists())
         .merge(traffic::lists())
         .layer(kept(quick, true));

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use proto::{
     Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
     Expunged, Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret,
-    Session, SimulatedVerdict, Storage, SystemReport, Task, TestResult, Traffic, TrafficOverview,
+    Session, SimulatedVerdict, Storage, SystemReport, Task, TestResult, Traffic, TrafficOverview, User,
     Verification,
 };
 use queue::verdict::Verdict;
@@ -57,6 +57,7 @@ const READS: &[(&str, Reads)] = &[
     ("TestResult", as_a::<TestResult>),
     ("Traffic", as_a::<Traffic>),
     ("TrafficOverview", as_a::<TrafficOverview>),
+    ("User", as_a::<User>),
     ("Verification", as_a::<Verification>),
 ];
 
@@ -143,6 +144,17 @@ async fn every_example_of_a_request_has_the_success_that_is_documented() {
             } else {
                 media_type
             };
+            let (cookie, csrf) = match operation.path {
+                "/v1/session/password" => signed_in(&app).await,
+                _ => Default::default(),
+            };
+            // What one does to oneself is for who has signed in.
+            let request = if cookie.is_empty() {
+                request
+            } else {
+                let request = app.request_without_key(operation.method.clone(), &path);
+                request.header("cookie", &cookie).header("posthaste-csrf", &csrf)
+            };
             let answer = request
                 .header("content-type", media_type)
                 .body(body.clone())
@@ -173,7 +185,7 @@ async fn every_example_of_a_request_has_the_success_that_is_documented() {
 
 /// Makes what an operation is about, and fills its path.
 async fn prepared(app: &App, operation: &Operation) -> String {
-    if ["/v1/queues", "/v1/session"].contains(&operation.path) {
+    if operation.path == "/v1/queues" || operation.path.starts_with("/v1/session") {
         return operation.path.to_owned();
     }
     app.make_queue("orders").await;
@@ -182,7 +194,9 @@ async fn prepared(app: &App, operation: &Operation) -> String {
         // What the examples name is there.
         return operation.path.to_owned();
     }
-    let id = if operation.path.starts_with("/v1/keys/") {
+    let id = if operation.path.starts_with("/v1/users/") {
+        make_user(app).await.id
+    } else if operation.path.starts_with("/v1/keys/") {
         let new = r#"{"name":"some","scopes":["read"],"queues":["*"]}"#;
         app.post("/v1/keys", new)
             .await
@@ -196,6 +210,25 @@ async fn prepared(app: &App, operation: &Operation) -> String {
         .path
         .replace("{queue}", "orders")
         .replace("{id}", &id.to_string())
+}
+
+/// The user of the examples.
+async fn make_user(app: &App) -> User {
+    let new = r#"{"name":"ada","password":"an engine of analysis","role":"operator"}"#;
+    app.post("/v1/users", new).await.is(StatusCode::CREATED).read()
+}
+
+/// The cookie and the code of a session of the user of the examples.
+async fn signed_in(app: &App) -> (String, String) {
+    make_user(app).await;
+    let answer = app
+        .request_without_key(axum::http::Method::POST, "/v1/session")
+        .json(r#"{"name":"ada","password":"an engine of analysis"}"#)
+        .send()
+        .await
+        .is(StatusCode::OK);
+    let cookie = answer.header("set-cookie").unwrap().split(';').next().unwrap();
+    (cookie.to_owned(), answer.read::<Session>().csrf.unwrap())
 }
 
 /// A test-send waits for its attempt, which here the test makes.

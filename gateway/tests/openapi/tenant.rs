@@ -1,7 +1,7 @@
 //! A tenant with one of everything, and what of it fits where in a request.
 
 use axum::http::StatusCode;
-use proto::{DeadLetter, Delivery, Key, NewKey, Page, Scope, Secret};
+use proto::{DeadLetter, Delivery, Key, NewKey, Page, Scope, Secret, User};
 use queue::verdict::Verdict;
 use serde_json::{Value, json};
 
@@ -18,6 +18,7 @@ pub(crate) struct Things {
     pub(crate) dead_letter: String,
     pub(crate) key: String,
     pub(crate) replay: String,
+    pub(crate) user: String,
     pub(crate) kind: String,
 }
 
@@ -64,6 +65,8 @@ impl Things {
             .await
             .is(StatusCode::CREATED)
             .read();
+        let new = json!({"name": format!("{prefix}-user"), "password": "an engine of analysis", "role": "admin", "queues": [format!("{prefix}-*")]});
+        let user: User = app.post("/v1/users", new).await.is(StatusCode::CREATED).read();
         let new = json!({"filter": {"queue": queue, "error": "zebra-note"}, "target": endpoint.id});
         let replay: proto::Replay = app.post("/v1/replays", new).await.is(StatusCode::CREATED).read();
         Self {
@@ -75,6 +78,7 @@ impl Things {
             dead_letter: letters.items[0].id.to_string(),
             key: key.id.to_string(),
             replay: replay.id.to_string(),
+            user: user.id.to_string(),
             kind: "zebra.kind".into(),
         }
     }
@@ -96,11 +100,12 @@ impl Things {
             dead_letter: other(&self.dead_letter),
             key: other(&self.key),
             replay: other(&self.replay),
+            user: other(&self.user),
             kind: "nobody.kin".into(),
         }
     }
 
-    fn each(&self) -> [&String; 9] {
+    fn each(&self) -> [&String; 10] {
         [
             &self.queue,
             &self.endpoint,
@@ -110,6 +115,7 @@ impl Things {
             &self.dead_letter,
             &self.key,
             &self.replay,
+            &self.user,
             &self.kind,
         ]
     }
@@ -132,6 +138,7 @@ impl Things {
             "dead-letters" => &self.dead_letter,
             "keys" => &self.key,
             "replays" => &self.replay,
+            "users" => &self.user,
             // No other has an id.
             _ => "{id}",
         };
@@ -191,6 +198,12 @@ impl Things {
                 json!({"name": "taken", "scopes": ["read"], "queues": [&self.queue]}),
                 json!({"name": "taken", "scopes": ["read"], "queues": ["*"]}),
             ],
+            "NewUser" => [&self.queue, "*"]
+                .into_iter()
+                .map(|glob| {
+                    json!({"name": "taken", "password": "an engine of analysis", "role": "viewer", "queues": [glob]})
+                })
+                .collect(),
             "DeadLetterFilter" => vec![
                 json!({}),
                 json!({"queue": self.queue}),

@@ -17,3 +17,4 @@ mod queues;
 mod session;
 mod signing;
 mod tasks;
+mod users;

@@ -187,10 +187,10 @@ pub struct Actor {
     /// How they showed who they are.
     #[prost(enumeration = "ActorKind", tag = "1")]
     pub kind: i32,
-    /// The id of the API key, or the subject of the token; empty for the server itself.
+    /// The id of the API key or the user, or the subject of the token; empty for the server itself.
     #[prost(string, tag = "2")]
     pub id: ::prost::alloc::string::String,
-    /// The name that the key had then, or the issuer of the token.
+    /// The name that the key or the user had then, or the issuer of the token.
     #[prost(string, tag = "3")]
     pub name: ::prost::alloc::string::String,
 }
@@ -264,6 +264,8 @@ pub enum ActorKind {
     Token = 2,
     /// The server itself did it.
     Server = 3,
+    /// With a name and a password.
+    User = 4,
 }
 impl ActorKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -276,6 +278,7 @@ impl ActorKind {
             Self::Key => "ACTOR_KIND_KEY",
             Self::Token => "ACTOR_KIND_TOKEN",
             Self::Server => "ACTOR_KIND_SERVER",
+            Self::User => "ACTOR_KIND_USER",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -285,6 +288,7 @@ impl ActorKind {
             "ACTOR_KIND_KEY" => Some(Self::Key),
             "ACTOR_KIND_TOKEN" => Some(Self::Token),
             "ACTOR_KIND_SERVER" => Some(Self::Server),
+            "ACTOR_KIND_USER" => Some(Self::User),
             _ => None,
         }
     }

@@ -49,7 +49,7 @@ pub(crate) fn Audit() -> impl IntoView {
 /// Somebody, in words.
 fn who(actor: &Actor) -> String {
     match actor.kind {
-        ActorKind::Key => actor.name.clone(),
+        ActorKind::Key | ActorKind::User => actor.name.clone(),
         ActorKind::Token => format!("{} of {}", actor.id, actor.name),
         ActorKind::Server => "the server".to_owned(),
     }

@@ -10,12 +10,14 @@ use proto::{Attempt, Endpoint, EndpointStatus, LATENCY_BOUNDS_MS, Scope, Traffic
 
 use super::{
     attempts::Exchange,
+    endpoint_auth::Auth,
     endpoint_edit::Edit,
     lane::LaneState,
     overview::{COUNTED, Period, Rates, last_hour, percentiles},
     queue::{purge_all, status_word},
     secrets::Secrets,
     test_send::TestSendForm,
+    verdict_rules::{Of, Rules},
 };
 use crate::ui::{
     api,
@@ -97,6 +99,8 @@ pub(crate) fn EndpointPage() -> impl IntoView {
         </div>
         <Show when=move || shown.with(Option::is_some) && session::may(Scope::Manage)>
             <Edit endpoint/>
+            <Rules of=Of::Endpoint(endpoint)/>
+            <Auth endpoint/>
             <div class="columns">
                 <Secrets id/>
                 <TestSendForm id/>

@@ -3,92 +3,18 @@
 use std::collections::BTreeMap;
 
 use leptos::{ev::SubmitEvent, prelude::*};
-use proto::{DeliverySettings, Endpoint, EndpointUpdate, RatePeriod, Span};
+use proto::{Endpoint, EndpointUpdate, RatePeriod};
 use serde_json::{Value, json};
 
-use super::queue::words;
+use super::{
+    queue::words,
+    settings_form::{Draft, Ending, Field, Fields},
+};
 use crate::ui::{
     api,
     loaded::Loaded,
     notes::{perform, say},
-    widgets::typed,
 };
-
-/// The fields of a form, as texts.
-#[derive(Clone, Copy)]
-struct Fields {
-    url: RwSignal<String>,
-    description: RwSignal<String>,
-    filter: RwSignal<String>,
-    headers: RwSignal<String>,
-    max_in_flight: RwSignal<String>,
-    timeout: RwSignal<String>,
-    attempts: RwSignal<String>,
-    initial: RwSignal<String>,
-    max: RwSignal<String>,
-    retry_client_errors: RwSignal<bool>,
-}
-
-impl Fields {
-    fn of(endpoint: &Endpoint) -> Self {
-        let DeliverySettings {
-            retry,
-            timeout,
-            max_in_flight,
-            retry_client_errors,
-            ..
-        } = endpoint.settings.clone();
-        let retry = retry.unwrap_or_default();
-        let text = |span: Option<Span>| RwSignal::new(span.map(|span| span.to_string()).unwrap_or_default());
-        let number =
-            |number: Option<u32>| RwSignal::new(number.map(|number| number.to_string()).unwrap_or_default());
-        let headers: Vec<String> = endpoint
-            .headers
-            .iter()
-            .map(|(name, value)| format!("{name}: {value}"))
-            .collect();
-        Self {
-            url: RwSignal::new(endpoint.url.clone()),
-            description: RwSignal::new(endpoint.description.clone()),
-            filter: RwSignal::new(endpoint.filter.join(", ")),
-            headers: RwSignal::new(headers.join("\n")),
-            max_in_flight: number(max_in_flight),
-            timeout: text(timeout),
-            attempts: number(retry.attempts),
-            initial: text(retry.initial),
-            max: text(retry.max),
-            retry_client_errors: RwSignal::new(retry_client_errors.unwrap_or(false)),
-        }
-    }
-
-    /// What is to change. An empty field takes a setting back.
-    fn update(self) -> EndpointUpdate {
-        let text = |signal: RwSignal<String>| {
-            Some(signal.get_untracked().trim().to_owned()).filter(|text| !text.is_empty())
-        };
-        // A number that is none goes as it is: the server says what is wrong with it.
-        let number = |signal| {
-            text(signal).map(|text| {
-                text.parse::<u64>()
-                    .map_or_else(|_| json!(text), |number| json!(number))
-            })
-        };
-        let settings = json!({
-            "max_in_flight": number(self.max_in_flight),
-            "timeout": text(self.timeout),
-            "retry_client_errors": self.retry_client_errors.get_untracked().then_some(true),
-            "retry": {"attempts": number(self.attempts), "initial": text(self.initial), "max": text(self.max)},
-        });
-        EndpointUpdate {
-            url: Some(self.url.get_untracked().trim().to_owned()),
-            description: Some(self.description.get_untracked()),
-            filter: Some(words(&self.filter.get_untracked())),
-            headers: Some(headers(&self.headers.get_untracked())),
-            settings: Some(settings),
-            ..EndpointUpdate::default()
-        }
-    }
-}
 
 /// Headers as they are typed, one a line.
 fn headers(text: &str) -> BTreeMap<String, String> {
@@ -105,7 +31,7 @@ pub(crate) fn Edit(endpoint: Loaded<Endpoint>) -> impl IntoView {
     // Made anew when the form is opened: what others change meanwhile does not move under somebody's hands.
     let form = move || {
         let current = open.get().then(|| endpoint.value.get_untracked()).flatten()?;
-        Some(view! { <Form id=current.id fields=Fields::of(&current) endpoint open/> })
+        Some(view! { <Form current endpoint open/> })
     };
     view! {
         <section class="card" aria-label="Settings">
@@ -140,11 +66,14 @@ fn Summary(endpoint: Loaded<Endpoint>) -> impl IntoView {
 }
 
 /// The settings that are set, each with its dotted name.
-fn flat(value: &Value) -> Vec<(String, String)> {
+pub(crate) fn flat(value: &Value) -> Vec<(String, String)> {
     let Value::Object(fields) = value else {
         return vec![];
     };
-    let each = fields.iter().flat_map(|(name, value)| match value {
+    // The verdict has a card of its own.
+    let shown = fields.iter().filter(|(name, _)| *name != "verdict");
+    let each = shown.flat_map(|(name, value)| match value {
+        Value::Null => vec![],
         Value::Object(_) => flat(value)
             .into_iter()
             .map(|(inner, value)| (format!("{name}.{inner}"), value))
@@ -264,58 +193,48 @@ fn per(period: RatePeriod) -> &'static str {
 }
 
 #[component]
-fn Form(id: uuid::Uuid, fields: Fields, endpoint: Loaded<Endpoint>, open: RwSignal<bool>) -> impl IntoView {
+fn Form(current: Endpoint, endpoint: Loaded<Endpoint>, open: RwSignal<bool>) -> impl IntoView {
+    let draft = Draft::of(&current.settings);
+    let lines: Vec<String> = current
+        .headers
+        .iter()
+        .map(|(name, value)| format!("{name}: {value}"))
+        .collect();
+    let [url, description, filter, own] = [
+        current.url.clone(),
+        current.description.clone(),
+        current.filter.join(", "),
+        lines.join("\n"),
+    ]
+    .map(RwSignal::new);
+    let path = format!("/v1/endpoints/{}", current.id);
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
-        let update = fields.update();
-        let action = async move {
-            api::send::<Endpoint>(
-                gloo_net::http::Method::PATCH,
-                &format!("/v1/endpoints/{id}"),
-                &update,
-            )
-            .await
+        let update = EndpointUpdate {
+            url: Some(url.get_untracked().trim().to_owned()),
+            description: Some(description.get_untracked()),
+            filter: Some(words(&filter.get_untracked())),
+            headers: Some(headers(&own.get_untracked())),
+            settings: Some(draft.patch()),
+            ..EndpointUpdate::default()
         };
-        perform(action, move |now| {
+        draft.save::<Endpoint>(path.clone(), update, move |now| {
             say("Saved: it is in effect.");
             endpoint.put(now);
             open.set(false);
         });
     };
-    let text = |label: &'static str, hint: &'static str, signal: RwSignal<String>| {
-        view! {
-            <label>
-                <span>{label}</span>
-                <input autocomplete="off" spellcheck="false" prop:value=signal on:input=typed(signal)/>
-                <small>{hint}</small>
-            </label>
-        }
-    };
     view! {
         <form on:submit=submit>
             <div class="fields">
-                {text("URL", "http or https", fields.url)}
-                {text("Task types", "Globs, with commas between; empty: every task", fields.filter)}
-                {text("Description", "For people", fields.description)}
-                {text("Requests in flight", "1 to 10 000; empty: as the queue says", fields.max_in_flight)}
-                {text("Timeout of an attempt", "Such as 30s", fields.timeout)}
-                {text("Attempts in all", "1 to 100", fields.attempts)}
-                {text("First pause", "Such as 5s; it grows from there", fields.initial)}
-                {text("Longest pause", "Such as 6h", fields.max)}
-                <label class="full">
-                    <span>"Headers"</span>
-                    <textarea rows="3" spellcheck="false" placeholder="x-tenant: 7" prop:value=fields.headers on:input=typed(fields.headers)></textarea>
-                    <small>"Sent with each request, one a line"</small>
-                </label>
-                <label class="check">
-                    <input type="checkbox" prop:checked=fields.retry_client_errors on:change=move |event| fields.retry_client_errors.set(event_target_checked(&event))/>
-                    <span>"Retry answers of 4xx as well"</span>
-                </label>
+                <Field label="URL" hint="http or https" name="url" signal=url draft/>
+                <Field label="Task types" hint="Globs, with commas between; empty: every task" name="filter" signal=filter draft/>
+                <Field label="Description" hint="For people" name="description" signal=description draft/>
+                <Field label="Headers" hint="Sent with each request, one a line, such as x-tenant: 7; secret ones belong into the authentication" name="headers" signal=own draft rows=3/>
             </div>
-            <div class="row">
-                <button type="submit" class="primary">"Save"</button>
-                <button type="button" on:click=move |_| open.set(false)>"Cancel"</button>
-            </div>
+            <p class="muted small">"An empty field is as the queue says, or the server's default."</p>
+            <Fields draft of_endpoint=true/>
+            <Ending draft open/>
         </form>
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod attempts;
 pub(crate) mod audit;
 pub(crate) mod dead_letters;
 pub(crate) mod endpoint;
+pub(crate) mod endpoint_auth;
 pub(crate) mod endpoint_edit;
 pub(crate) mod events;
 pub(crate) mod keys;
@@ -11,14 +12,19 @@ pub(crate) mod lane;
 pub(crate) mod missing;
 pub(crate) mod overview;
 pub(crate) mod queue;
+pub(crate) mod queue_edit;
 pub(crate) mod queues;
 pub(crate) mod replays;
 pub(crate) mod secrets;
 pub(crate) mod session_page;
+pub(crate) mod settings_form;
 pub(crate) mod sign_in;
+pub(crate) mod system;
 pub(crate) mod task;
 pub(crate) mod tasks;
 pub(crate) mod test_send;
+pub(crate) mod users;
+pub(crate) mod verdict_rules;
 
 use leptos::prelude::*;
 use leptos_router::{

@@ -8,7 +8,10 @@ use leptos_router::{
 };
 use proto::{Count, Endpoint, NewEndpoint, Page, Queue, Scope, Traffic};
 
-use super::overview::{COUNTED, Period, Rates, last_hour};
+use super::{
+    overview::{COUNTED, Period, Rates, last_hour},
+    queue_edit::QueueSettings,
+};
 use crate::ui::{
     api,
     ask::{Question, asker},
@@ -99,6 +102,7 @@ pub(crate) fn QueuePage() -> impl IntoView {
             </div>
         </Show>
         <More next=endpoints.next busy=endpoints.busy on=Callback::new(move |()| endpoints.more())/>
+        <Show when=move || queue.value.with(Option::is_some)><QueueSettings queue/></Show>
         <h2>"Enqueue a task"</h2>
         {move || view! { <Line line=api_line("POST", &format!("{}/tasks", path()), Some(r#"{"type":"order.paid","payload":{"id":1}}"#))/> }}
     }

@@ -1,5 +1,7 @@
 //! A task: its payload, and what became of it, delivery by delivery.
 
+use std::sync::Arc;
+
 use console::{format, payload};
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_params_map};
@@ -13,6 +15,7 @@ use crate::ui::{
     loaded::Loaded,
     notes::{perform, say},
     session,
+    tree::Tree,
     widgets::{Badge, Copy, Failed, Id, MaybeWhen, When, title},
 };
 
@@ -164,9 +167,9 @@ fn PayloadCard(task: Task) -> impl IntoView {
     .flatten()
     .collect();
     let to_copy = text.clone();
+    let nodes = Arc::new(laid_out.as_deref().map(payload::tree).unwrap_or_default());
     let shown = move || {
         let whole = match view_as.get() {
-            "json" => laid_out.clone().unwrap_or_default(),
             "text" => text.clone().unwrap_or_default(),
             _ => payload::hex(&bytes),
         };
@@ -193,7 +196,8 @@ fn PayloadCard(task: Task) -> impl IntoView {
                 {to_copy.map(|text| view! { <Copy text label="Copy the payload"/> })}
                 <a href=format!("/v1/tasks/{}/payload", task.id) download=format!("{}.payload", task.id) rel="external">"Download"</a>
             </div>
-            <pre tabindex="0">{shown}</pre>
+            <Show when=move || view_as.get() == "json"><Tree nodes=nodes.clone()/></Show>
+            <Show when=move || view_as.get() != "json"><pre tabindex="0">{shown.clone()}</pre></Show>
         </section>
     }
 }

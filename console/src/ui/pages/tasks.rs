@@ -1,14 +1,15 @@
 //! The tasks of a queue.
 
 use console::{format, query};
-use leptos::prelude::*;
+use leptos::{html::Tbody, prelude::*};
 use leptos_router::hooks::use_navigate;
-use proto::{Cancelled, Scope, Task, TaskState};
+use proto::{Cancelled, Delivery, DeliveryState, Page, Replayed, Scope, Task, TaskState};
 
 use super::{filter, queue};
 use crate::ui::{
     api,
     ask::{Question, asker},
+    in_view::{Space, rows_in_view},
     live,
     loaded::List,
     notes::{perform, say},
@@ -17,7 +18,7 @@ use crate::ui::{
 };
 
 /// How many are read at once.
-const PAGE: usize = 50;
+const PAGE: usize = 100;
 
 /// The states, as the API writes them.
 const STATES: [&str; 8] = [
@@ -61,6 +62,8 @@ pub(crate) fn Tasks() -> impl IntoView {
             chosen
         }
     });
+    let (since, set_since) = filter("since");
+    let (until, set_until) = filter("until");
     let paused = RwSignal::new(false);
     let tasks = List::<Task>::of(move || {
         let name = name.get();
@@ -68,7 +71,14 @@ pub(crate) fn Tasks() -> impl IntoView {
             return String::new();
         }
         let path = format!("/v1/queues/{}/tasks?limit={PAGE}", query::escape(&name));
-        query::with(&path, &[("state", &state.get()), ("type", &kind.get())])
+        let (state, kind, since, until) = (state.get(), kind.get(), since.get(), until.get());
+        let filters = [
+            ("state", &*state),
+            ("type", &*kind),
+            ("since", &*since),
+            ("until", &*until),
+        ];
+        query::with(&path, &filters)
     });
     live::follow(
         move || {
@@ -78,6 +88,27 @@ pub(crate) fn Tasks() -> impl IntoView {
         move || tasks.refresh(PAGE),
     );
     let marked = RwSignal::new(Vec::<uuid::Uuid>::new());
+    let count = Signal::derive(move || tasks.items.with(|items| items.as_ref().map_or(0, Vec::len)));
+    let body = NodeRef::<Tbody>::new();
+    let drawn = rows_in_view(body, count);
+    let shown = move || {
+        let (first, last) = drawn.get();
+        tasks.items.with(|items| {
+            items
+                .as_ref()
+                .and_then(|items| items.get(first..last.min(items.len())))
+                .map(<[Task]>::to_vec)
+                .unwrap_or_default()
+        })
+    };
+    // Who scrolls to the end is shown what follows.
+    Effect::new(move |_| {
+        let (first, last) = drawn.get();
+        let near_end = first > 0 && last == count.get() && tasks.failure.with(Option::is_none);
+        if near_end && tasks.next.with(Option::is_some) && !tasks.busy.get() {
+            tasks.more();
+        }
+    });
     let options = move || {
         let mut all = names.get();
         let chosen = name.get();
@@ -125,49 +156,100 @@ pub(crate) fn Tasks() -> impl IntoView {
                 <span>"Type"</span>
                 <input data-search="" placeholder="invoice.*" prop:value=kind on:change=move |event| set_kind.run(event_target_value(&event))/>
             </label>
+            <label><span>"From"</span><input type="datetime-local" name="since" prop:value=move || local(&since.get()) on:change=move |event| set_since.run(instant(&event_target_value(&event)))/></label>
+            <label><span>"Until"</span><input type="datetime-local" name="until" prop:value=move || local(&until.get()) on:change=move |event| set_until.run(instant(&event_target_value(&event)))/></label>
             <button type="button" aria-pressed=move || paused.get().to_string() on:click=move |_| paused.update(|on| *on = !*on)>
                 {move || if paused.get() { "Follow" } else { "Hold still" }}
             </button>
             <Show when=move || session::may(Scope::Manage) && marked.with(|m| !m.is_empty())><CancelMarked marked tasks/></Show>
+            <Show when=move || session::may(Scope::Replay) && marked.with(|m| !m.is_empty())><ReplayMarked marked tasks/></Show>
         </div>
         <Failed failure=tasks.failure/>
         <Show when=none>{empty}</Show>
         <Show when=move || tasks.items.with(|items| items.as_ref().is_some_and(|items| !items.is_empty()))>
-            <div class="scroll" tabindex="0" role="region" aria-label="Tasks">
+            <div class="scroll long" tabindex="0" role="region" aria-label="Tasks">
                 <table>
-                    <thead><tr><th><span class="unseen">"Mark"</span></th><th>"Task"</th><th>"State"</th><th>"Type"</th><th>"Enqueued"</th><th>"Due"</th><th class="num">"Priority"</th><th class="num">"Size"</th></tr></thead>
-                    <tbody>
-                        <For each=move || tasks.items.get().unwrap_or_default() key=|t| (t.id, word(t.state)) let(task)>
-                            <tr>
-                                <td>
-                                    <input
-                                        type="checkbox"
-                                        aria-label="Mark this task"
-                                        prop:checked=move || marked.with(|m| m.contains(&task.id))
-                                        on:change=move |event| {
-                                            let on = event_target_checked(&event);
-                                            marked.update(|m| {
-                                                m.retain(|id| *id != task.id);
-                                                if on { m.push(task.id); }
-                                            });
-                                        }
-                                    />
-                                </td>
-                                <td><Id id=task.id to=format!("/tasks/{}", task.id)/></td>
-                                <td><Badge word=word(task.state)/></td>
-                                <td>{task.kind.clone()}</td>
-                                <td><When at=task.created_at/></td>
-                                <td><When at=task.due_at/></td>
-                                <td class="num">{task.priority}</td>
-                                <td class="num">{format::bytes(task.size)}</td>
-                            </tr>
+                    <thead><tr><th><MarkAll marked tasks/></th><th>"Task"</th><th>"State"</th><th>"Type"</th><th>"Enqueued"</th><th>"Due"</th><th class="num">"Priority"</th><th class="num">"Size"</th></tr></thead>
+                    <tbody node_ref=body>
+                        <Space rows=Signal::derive(move || drawn.get().0)/>
+                        <For each=shown key=|t| (t.id, word(t.state)) let(task)>
+                            <Row task marked/>
                         </For>
+                        <Space rows=Signal::derive(move || count.get().saturating_sub(drawn.get().1))/>
                     </tbody>
                 </table>
             </div>
         </Show>
         <More next=tasks.next busy=tasks.busy on=Callback::new(move |()| tasks.more())/>
     }
+}
+
+#[component]
+fn Row(task: Task, marked: RwSignal<Vec<uuid::Uuid>>) -> impl IntoView {
+    let id = task.id;
+    let mark = move |event| {
+        let on = event_target_checked(&event);
+        marked.update(|marked| {
+            marked.retain(|known| *known != id);
+            if on {
+                marked.push(id);
+            }
+        });
+    };
+    view! {
+        <tr>
+            <td><input type="checkbox" aria-label="Mark this task" prop:checked=move || marked.with(|m| m.contains(&id)) on:change=mark/></td>
+            <td><Id id to=format!("/tasks/{id}")/></td>
+            <td><Badge word=word(task.state)/></td>
+            <td>{task.kind.clone()}</td>
+            <td><When at=task.created_at/></td>
+            <td><When at=task.due_at/></td>
+            <td class="num">{task.priority}</td>
+            <td class="num">{format::bytes(task.size)}</td>
+        </tr>
+    }
+}
+
+/// Marks all that were read, or none.
+#[component]
+fn MarkAll(marked: RwSignal<Vec<uuid::Uuid>>, tasks: List<Task>) -> impl IntoView {
+    let all = move || {
+        tasks
+            .items
+            .with(|items| items.iter().flatten().map(|task| task.id).collect::<Vec<_>>())
+    };
+    let mark = move |event| {
+        marked.set(if event_target_checked(&event) {
+            all()
+        } else {
+            vec![]
+        })
+    };
+    let checked = move || {
+        let count = tasks.items.with(|items| items.as_ref().map_or(0, Vec::len));
+        count > 0 && marked.with(Vec::len) == count
+    };
+    view! { <input type="checkbox" aria-label="Mark all that are listed" title="Mark all that are listed" prop:checked=checked on:change=mark/> }
+}
+
+/// A moment as the API has it, in the form of a field: in the browser's time zone, to the minute.
+fn local(instant: &str) -> String {
+    let date = js_sys::Date::new(&instant.into());
+    let ms = date.get_time() - date.get_timezone_offset() * 60_000.0;
+    if ms.is_nan() {
+        return String::new();
+    }
+    let text = String::from(js_sys::Date::new(&ms.into()).to_iso_string());
+    text.chars().take("2026-01-31T12:00".len()).collect()
+}
+
+/// What stands in such a field, as the API has it; empty if it is none.
+fn instant(local: &str) -> String {
+    let date = js_sys::Date::new(&local.into());
+    if date.get_time().is_nan() {
+        return String::new();
+    }
+    date.to_iso_string().into()
 }
 
 /// A field that leads to the task whose id is put into it.
@@ -229,4 +311,47 @@ fn CancelMarked(marked: RwSignal<Vec<uuid::Uuid>>, tasks: List<Task>) -> impl In
         });
     };
     view! { <button type="button" class="danger" on:click=cancel>{move || format!("Cancel {}…", format::counted(number(), "task", "tasks"))}</button> }
+}
+
+/// Replays what of the marked tasks is dead.
+#[component]
+fn ReplayMarked(marked: RwSignal<Vec<uuid::Uuid>>, tasks: List<Task>) -> impl IntoView {
+    let ask = asker();
+    let number = move || u64::try_from(marked.with(Vec::len)).unwrap_or(0);
+    let replay = move |_| {
+        ask(Question {
+            title: format!("Replay {}?", format::counted(number(), "task", "tasks")),
+            text: "Each of their dead letters is sent once more. What was delivered, or is still on its way, stays as it is."
+                .to_owned(),
+            name: None,
+            act: "Replay",
+            then: Callback::new(move |()| {
+                let ids = marked.get_untracked();
+                let action = async move {
+                    let mut replayed = 0;
+                    for id in ids {
+                        let path = format!("/v1/tasks/{id}/deliveries?limit=200");
+                        let deliveries = api::get::<Page<Delivery>>(&path).await?.items;
+                        let dead = deliveries
+                            .iter()
+                            .filter(|delivery| delivery.state == DeliveryState::Dead);
+                        for delivery in dead {
+                            api::act::<Replayed>(&format!("/v1/dead-letters/{}/replay", delivery.id)).await?;
+                            replayed += 1;
+                        }
+                    }
+                    Ok(replayed)
+                };
+                perform(action, move |replayed| {
+                    say(format!(
+                        "{} replayed.",
+                        format::counted(replayed, "dead letter", "dead letters")
+                    ));
+                    marked.set(vec![]);
+                    tasks.again();
+                });
+            }),
+        });
+    };
+    view! { <button type="button" on:click=replay>{move || format!("Replay {}…", format::counted(number(), "task", "tasks"))}</button> }
 }

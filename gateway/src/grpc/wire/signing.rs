@@ -95,6 +95,7 @@ pub(in crate::grpc) fn audit_entry(entry: AuditEntry) -> v1::AuditEntry {
     let kind = match entry.actor.kind {
         ActorKind::Key => v1::ActorKind::Key,
         ActorKind::Token => v1::ActorKind::Token,
+        ActorKind::User => v1::ActorKind::User,
         ActorKind::Server => v1::ActorKind::Server,
     };
     v1::AuditEntry {

@@ -61,6 +61,7 @@ impl Things {
             id("{letter}"),
             id("{key}"),
             id("{replay}"),
+            id("{user}"),
         ])
     }
 

@@ -36,7 +36,7 @@ const fn with(method: &'static str, path: &'static str, body: Option<&'static st
 pub(crate) const SOME_ID: &str = "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1";
 
 /// In the order of the API; what deletes comes last of its kind.
-pub(crate) const ROUTES: [Route; 62] = [
+pub(crate) const ROUTES: [Route; 71] = [
     post("/v1/queues", r#"{"name":"{queue}"}"#, Manage),
     get("/v1/queues", Read),
     get("/v1/queues/{queue}", Read),
@@ -129,6 +129,16 @@ pub(crate) const ROUTES: [Route; 62] = [
     with("PATCH", "/v1/keys/{key}", Some(r#"{"name":"changed"}"#), Admin),
     act("/v1/keys/{key}/rotate", Admin),
     with("DELETE", "/v1/keys/{key}", None, Admin),
+    post(
+        "/v1/users",
+        r#"{"name":"one-more","password":"an engine of analysis","role":"viewer","queues":["{queue}"]}"#,
+        Admin,
+    ),
+    get("/v1/users", Admin),
+    get("/v1/users/{user}", Admin),
+    with("PATCH", "/v1/users/{user}", Some(r#"{"role":"operator"}"#), Admin),
+    act("/v1/users/{user}/sign-out", Admin),
+    with("DELETE", "/v1/users/{user}", None, Admin),
     get("/v1/audit", Admin),
     act("/v1/vault/rotate", Admin),
     get("/v1/storage", Admin),

@@ -69,7 +69,7 @@ fn no_route_is_forgotten_here() {
         .collect();
     assert!(
         open.iter()
-            .all(|path| !path.starts_with("/v1/") || *path == "/v1/session"),
+            .all(|path| !path.starts_with("/v1/") || path.starts_with("/v1/session")),
         "{open:?}"
     );
 }

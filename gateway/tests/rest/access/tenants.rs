@@ -2,7 +2,9 @@
 
 use axum::http::StatusCode;
 use gateway::auth::jwt;
-use proto::{Attempt, Count, DeadLetter, Delivery, Endpoint, Key, Page, Queue, Replay, Scope, Secret, Task};
+use proto::{
+    Attempt, Count, DeadLetter, Delivery, Endpoint, Key, Page, Queue, Replay, Scope, Secret, Task, User,
+};
 use queue::verdict::Verdict;
 use serde_json::Value;
 
@@ -37,6 +39,14 @@ async fn furnish(app: &App, queue: &str) -> Things {
         .await
         .is(StatusCode::CREATED)
         .read();
+    let of_tenant = format!(
+        r#"{{"name":"of-{queue}","password":"an engine of analysis","role":"viewer","queues":["{queue}"]}}"#
+    );
+    let user: User = app
+        .post("/v1/users", of_tenant)
+        .await
+        .is(StatusCode::CREATED)
+        .read();
     let all_of_it = format!(r#"{{"filter":{{"queue":"{queue}"}}}}"#);
     let replay: Replay = app
         .post("/v1/replays", all_of_it)
@@ -52,6 +62,7 @@ async fn furnish(app: &App, queue: &str) -> Things {
         ("{delivery}", deliveries.items[0].id.to_string()),
         ("{key}", key.id.to_string()),
         ("{replay}", replay.id.to_string()),
+        ("{user}", user.id.to_string()),
     ])
 }
 
@@ -70,6 +81,7 @@ async fn look_around(app: &App, queue: &str, things: &Things) -> Vec<Value> {
         "/v1/dead-letters/{letter}",
         "/v1/keys/{key}",
         "/v1/replays/{replay}",
+        "/v1/users/{user}",
     ] {
         seen.push(app.get(&things.fill(path)).await.is(StatusCode::OK).json());
     }
