@@ -97,7 +97,7 @@ impl Queue {
                 now,
                 BATCH
             )
-            .execute(&self.inner.pool)
+            .execute(&self.inner.hot)
             .await?
             .rows_affected();
             gone += done;

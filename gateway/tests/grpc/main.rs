@@ -16,5 +16,6 @@ mod replays;
 mod signing;
 mod stream;
 mod stream_ends;
+mod system;
 mod tasks;
 mod tls;

@@ -16,5 +16,6 @@ mod pages;
 mod queues;
 mod session;
 mod signing;
+mod system;
 mod tasks;
 mod users;

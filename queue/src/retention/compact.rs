@@ -18,6 +18,8 @@ use crate::{
 /// What a transaction waits for whoever reads the table, and how long it may take in all. Enqueues wait as long at most.
 const SWAP_LIMITS: &str = "SET LOCAL lock_timeout = '250ms'; SET LOCAL statement_timeout = '3s'";
 
+const BY_INDEX: &str = "SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off";
+
 /// How often the swap is tried, with longer and longer pauses between: a statement that reads for long is over by then, or it is tried again by
 /// a later round.
 const TRIES: u32 = 6;
@@ -115,7 +117,7 @@ impl Queue {
         keepers: &[QueueId],
         now: DateTime<Utc>,
     ) -> Result<Outcome, sqlx::Error> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.begin_by_index().await?;
         sqlx::raw_sql(SWAP_LIMITS).execute(&mut *tx).await?;
         if !self.holds_chore(&mut tx).await? || !is_there(&mut tx, partition).await? {
             return Ok(Outcome::Overtaken);
@@ -129,19 +131,13 @@ impl Queue {
         )
         .await?;
         // Whoever lengthened a queue's retention meanwhile has what they wanted.
-        let keep_now = self.keepers_of(&mut tx, partition.table, stretch, now).await;
-        if !keep_now.is_ok_and(|queues| queues.iter().all(|queue| keepers.contains(queue))) {
+        let keep_now = self.keepers_of(&mut tx, partition.table, stretch, now).await?;
+        if !keep_now.iter().all(|queue| keepers.contains(queue))
+            || needed::is_held(&mut tx, partition.table, stretch, now).await?
+        {
             return Ok(Outcome::Overtaken);
         }
-        if !matches!(
-            needed::is_held(&mut tx, partition.table, stretch, now).await,
-            Ok(false)
-        ) {
-            return Ok(Outcome::Overtaken);
-        }
-        needed::copy_late(&mut tx, partition, stretch, copy)
-            .await
-            .map_err(unwrapped)?;
+        needed::copy_late(&mut tx, partition, stretch, copy).await?;
         let is_empty: bool = sqlx::query_scalar(AssertSqlSafe(format!(
             "-- retention: is empty\nSELECT NOT EXISTS (SELECT FROM {copy})"
         )))
@@ -175,19 +171,18 @@ impl Queue {
         Ok(outcome)
     }
 
+    /// Begins a transaction whose statements go by index, whatever statistics say: those of a table that was just made say nothing, and a batch
+    /// must never read a whole one.
+    pub(super) async fn begin_by_index(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        sqlx::raw_sql(BY_INDEX).execute(&mut *tx).await?;
+        Ok(tx)
+    }
+
     /// Begins a transaction of the chore; `None` if another node has it now.
     pub(super) async fn begin_chore(&self) -> Result<Option<Transaction<'static, Postgres>>> {
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.begin_by_index().await?;
         Ok(self.holds_chore(&mut tx).await?.then_some(tx))
-    }
-}
-
-/// An error of a statement, out of the one that the queue tells.
-fn unwrapped(error: crate::Error) -> sqlx::Error {
-    match error {
-        crate::Error::Database(error) => std::sync::Arc::try_unwrap(error)
-            .unwrap_or_else(|shared| sqlx::Error::Protocol(shared.to_string())),
-        other => sqlx::Error::Protocol(other.to_string()),
     }
 }
 

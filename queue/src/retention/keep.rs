@@ -129,7 +129,7 @@ impl Queue {
         let Some(split) = facts.split().filter(|split| facts.may_be_worth(split)) else {
             return Ok(None);
         };
-        let mut tx = self.inner.pool.begin().await?;
+        let mut tx = self.begin_by_index().await?;
         if needed::is_held(&mut tx, partition.table, stretch, now).await? {
             return Ok(None);
         }
@@ -207,7 +207,10 @@ impl Queue {
     }
 
     /// What every queue keeps, deleted ones too.
-    async fn read_retentions(&self, connection: &mut PgConnection) -> Result<Vec<(QueueId, Retention)>> {
+    async fn read_retentions(
+        &self,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<(QueueId, Retention)>, sqlx::Error> {
         let rows = sqlx::query!(
             r#"-- retention: of queues
             SELECT id, settings -> 'retention' AS "retention: Json<RetentionPolicy>" FROM queues"#
@@ -229,7 +232,7 @@ impl Queue {
         table: Table,
         stretch: Stretch,
         now: DateTime<Utc>,
-    ) -> Result<Vec<QueueId>> {
+    ) -> Result<Vec<QueueId>, sqlx::Error> {
         let keeps = self.read_retentions(connection).await?;
         let facts = Facts {
             now,
@@ -267,7 +270,7 @@ impl Queue {
                 &befores,
                 BATCH
             )
-            .execute(&self.inner.pool)
+            .execute(&self.inner.hot)
             .await?
             .rows_affected();
             kept.dead_letters += done;
@@ -305,7 +308,7 @@ impl Queue {
                 now - ROLLUPS,
                 BATCH
             )
-            .execute(&self.inner.pool)
+            .execute(&self.inner.hot)
             .await?
             .rows_affected();
             kept.rows += done;
@@ -364,12 +367,13 @@ fn of_table(
 async fn rows_of(connection: &mut PgConnection, partition: &Partition) -> Result<Option<f64>> {
     let rows = sqlx::query_scalar!(
         r#"-- retention: estimated rows
-        SELECT reltuples::float8 AS "rows!" FROM pg_class WHERE oid::bigint = $1"#,
+        -- the one is of the last time it was analysed, and the other is lost with a crash
+        SELECT greatest(reltuples, pg_stat_get_live_tuples(oid))::float8 AS "rows!" FROM pg_class WHERE oid::bigint = $1"#,
         partition.oid
     )
     .fetch_optional(connection)
     .await?;
-    Ok(rows.filter(|rows| *rows >= 0.0))
+    Ok(rows.filter(|rows| *rows > 0.0))
 }
 
 /// What part of a partition's rows is of these queues, by the estimate of the most common ones, if there is one.

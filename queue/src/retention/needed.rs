@@ -8,10 +8,12 @@ use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::{
-    error::Result,
     id::{self, QueueId},
     partition::{Partition, Stretch, Table},
 };
+
+/// The database's own errors: whoever swaps tells those that only say that others are in the way.
+type Result<T> = std::result::Result<T, sqlx::Error>;
 
 /// Rows of one batch: some may have a payload of a megabyte or more.
 const BATCH: i64 = 2_000;
@@ -59,7 +61,7 @@ pub(super) async fn is_held(
     stretch: Stretch,
     now: DateTime<Utc>,
 ) -> Result<bool> {
-    Ok(sqlx::query_scalar!(
+    sqlx::query_scalar!(
         r#"-- retention: active replays
         SELECT EXISTS (
             SELECT FROM replay_jobs WHERE status IN ('running', 'paused') AND source <> 'dead' AND created_at > $1
@@ -72,7 +74,7 @@ pub(super) async fn is_held(
         table == Table::Tasks,
     )
     .fetch_one(connection)
-    .await?)
+    .await
 }
 
 /// Where copying has come to.

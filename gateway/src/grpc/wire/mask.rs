@@ -211,7 +211,8 @@ mod tests {
                 json!({
                     "retry": null, "timeout": "2s", "connect_timeout": null, "max_in_flight": 7,
                     "retry_client_errors": null, "rate_limit": null, "adaptive_concurrency": null, "breaker": null,
-                    "max_age": null, "disable_after": null, "verdict": null, "ordering": null,
+                    "max_age": null, "disable_after": null, "verdict": null, "ordering": null, "retention": null,
+                    "redact": null,
                 }),
             ),
         ] {
