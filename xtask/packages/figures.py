@@ -15,6 +15,8 @@ import urllib.request
 import zlib
 from pathlib import Path
 
+from images import environment, stages
+
 # An image of 60 MB, compressed, less what its base takes at most.
 MOST_BYTES = 60_000_000 - 20_000_000
 # Against a PostgreSQL that runs and has the schema.
@@ -40,14 +42,20 @@ def is_ready(port: int) -> bool:
         return False
 
 
+def image() -> dict[str, str]:
+    """What the image sets."""
+    dockerfile = Path(__file__).parents[2] / "Dockerfile"
+    return environment(dict(stages(dockerfile.read_text())["posthaste"])["ENV"])
+
+
 def start(program: Path, folder: str) -> tuple[subprocess.Popen, float]:
     """Starts it: the process, and the seconds until it was ready."""
     port = free_port()
-    environment = os.environ | {
+    variables = os.environ | image() | {
         "POSTHASTE_DATA_DIR": folder, "POSTHASTE_GATEWAY_LISTEN": f"127.0.0.1:{port}", "POSTHASTE_GRPC_LISTEN": f"127.0.0.1:{free_port()}",
     }
     begun = time.monotonic()
-    process = subprocess.Popen([program, "serve"], env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([program, "serve"], env=variables, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not is_ready(port):
         if process.poll() is not None or time.monotonic() - begun > 60:
             process.kill()
