@@ -1090,6 +1090,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the users, oldest first
+         * @description Needs the scope `admin`.
+         */
+        get: operations["list_users"];
+        put?: never;
+        /**
+         * Make a user
+         * @description Somebody who signs in to the console by a name and a password. Nobody gives more than they have.
+         *
+         *     Needs the scope `admin`.
+         */
+        post: operations["make_user"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a user
+         * @description Needs the scope `admin`.
+         */
+        get: operations["read_user"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a user for good
+         * @description Their sessions end within a second on every node; the name is free again.
+         *
+         *     Needs the scope `admin`.
+         */
+        delete: operations["delete_user"];
+        options?: never;
+        head?: never;
+        /**
+         * Change what a user may, or their password
+         * @description What is left out stays; lists are replaced whole. A new password, a role that may less and `disabled` end the user's sessions, on every
+         *     node within a second.
+         *
+         *     Needs the scope `admin`.
+         */
+        patch: operations["update_user"];
+        trace?: never;
+    };
+    "/v1/users/{id}/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End all sessions of a user
+         * @description On every node within a second. They may sign in again.
+         *
+         *     Needs the scope `admin`.
+         */
+        post: operations["sign_user_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/audit": {
         parameters: {
             query?: never;
@@ -1197,8 +1278,9 @@ export interface paths {
         put?: never;
         /**
          * Sign in
-         * @description For browsers, such as the console: the answer sets a cookie that stands for the key, for twelve hours or until the key ends. With it alone
-         *     one may read; what changes something must bring `csrf` along, in the header `posthaste-csrf`. Programs send the key itself with each request.
+         * @description By an API key, or by the name and the password of a user. For browsers, such as the console: the answer sets a cookie that stands for the
+         *     key or the user, for twelve hours or until the key ends. With it alone one may read; what changes something must bring `csrf` along, in the
+         *     header `posthaste-csrf`. Programs send the key itself with each request.
          *
          *     Needs no key.
          */
@@ -1210,6 +1292,50 @@ export interface paths {
          *     Needs a key with any scope.
          */
         delete: operations["sign_out"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change one's own password
+         * @description For who signed in by a name and a password. All other sessions of theirs end; this one goes on, with the cookie and the code of the answer.
+         *
+         *     Needs a key with any scope.
+         */
+        post: operations["change_password"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out everywhere
+         * @description For who signed in by a name and a password: every session of theirs ends, this one included, on every node within a second.
+         *
+         *     Needs a key with any scope.
+         */
+        post: operations["sign_out_everywhere"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1418,16 +1544,16 @@ export interface components {
         Actor: {
             /** @description How they showed who they are. */
             kind: components["schemas"]["ActorKind"];
-            /** @description The id of the API key, or the subject of the token; empty for the server itself. */
+            /** @description The id of the API key or the user, or the subject of the token; empty for the server itself. */
             id: string;
-            /** @description The name that the key had then, or the issuer of the token. */
+            /** @description The name that the key or the user had then, or the issuer of the token. */
             name: string;
         };
         /**
          * @description How somebody showed who they are.
          * @enum {string}
          */
-        ActorKind: "key" | "token" | "server";
+        ActorKind: "key" | "token" | "user" | "server";
         /**
          * @description One HTTP request of a delivery: what came back, and what was decided. An expiry or a cancellation is logged as well: with no request.
          * @example {
@@ -2690,14 +2816,22 @@ export interface components {
             overlap?: components["schemas"]["Span"] | null;
         };
         /**
-         * @description What one signs in with.
+         * @description What one signs in with: an API key, or a user's name and password.
          * @example {
          *       "key": "ph_2Yk7cUq0Zl3sVw8xYt5rNb1mKj4hGf6dPa9oIe_QwXz"
+         *     }
+         * @example {
+         *       "name": "ada",
+         *       "password": "an engine of analysis"
          *     }
          */
         NewSession: {
             /** @description An API key: the session may do what the key may, and ends with it. */
-            key: string;
+            key?: string;
+            /** @description The name of a user; `password` then as well. */
+            name?: string;
+            /** @description The user's password. */
+            password?: string;
         };
         /**
          * @description A task to be enqueued. The payload is given once: as `payload`, which is sent byte for byte as written, or as `payload_base64`.
@@ -2770,6 +2904,27 @@ export interface components {
              */
             ordering_key?: string | null;
             retry?: components["schemas"]["RetryPolicy"] | null;
+        };
+        /**
+         * @description A user to be made.
+         * @example {
+         *       "name": "ada",
+         *       "password": "an engine of analysis",
+         *       "queues": [
+         *         "orders*"
+         *       ],
+         *       "role": "operator"
+         *     }
+         */
+        NewUser: {
+            /** @description What they sign in with: 1 to 64 of `a-z 0-9 . _ @ + -`; capitals are the same as small letters. */
+            name: string;
+            /** @description 12 to 200 characters. */
+            password: string;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+            /** @description Which queues they see and touch: globs of their names; all of them (`*`) if left out. 1 to 100. */
+            queues?: string[];
         };
         /** @description Where tokens are fetched, and with what. */
         OAuth2: {
@@ -2875,6 +3030,26 @@ export interface components {
             items: components["schemas"]["Task"][];
             /** @description Give this as `page` to go on with the same filters; absent on the last page. */
             next_page?: string | null;
+        };
+        /** @description One page of a list, newest first unless the list says otherwise. */
+        Page_User: {
+            /** @description The items; may be fewer than `limit` although more follow, when a filter made the server look far. */
+            items: components["schemas"]["User"][];
+            /** @description Give this as `page` to go on with the same filters; absent on the last page. */
+            next_page?: string | null;
+        };
+        /**
+         * @description A password to be changed by whom it belongs to.
+         * @example {
+         *       "current": "an engine of analysis",
+         *       "new": "notes by the translator"
+         *     }
+         */
+        PasswordChange: {
+            /** @description The one that holds now. */
+            current: string;
+            /** @description The one that is to hold, 12 to 200 characters. */
+            new: string;
         };
         /** @description A payload as it can be shown in JSON. */
         Payload: {
@@ -3251,6 +3426,11 @@ export interface components {
             expires_at?: string | null;
         };
         /**
+         * @description What a user may do.
+         * @enum {string}
+         */
+        Role: "viewer" | "operator" | "admin";
+        /**
          * @description How a key is replaced by a new one.
          * @example {
          *       "grace": "1h"
@@ -3323,11 +3503,16 @@ export interface components {
          *     }
          */
         Session: {
-            /** @description The name of the key, or the subject of the token. */
+            /** @description The name of the user or the key, or the subject of the token. */
             name: string;
             /**
              * Format: uuid
-             * @description The key; absent for a token.
+             * @description The user; absent for who came by a key or a token.
+             */
+            user?: string | null;
+            /**
+             * Format: uuid
+             * @description The key; absent for a user or a token.
              */
             key?: string | null;
             /** @description What they may do. */
@@ -4069,6 +4254,72 @@ export interface components {
             dead: number;
             /** @description How many attempts took how long (total, not counting the wait before), by bucket. */
             latency: number[];
+        };
+        /**
+         * @description A user: somebody who signs in to the console.
+         * @example {
+         *       "created_at": "2026-01-30T09:00:00Z",
+         *       "disabled": false,
+         *       "id": "01980a11-6f1e-7a63-9b5c-0b2d4e6f8a01",
+         *       "name": "ada",
+         *       "queues": [
+         *         "orders*"
+         *       ],
+         *       "role": "operator",
+         *       "signed_in_at": "2026-01-31T12:00:00Z"
+         *     }
+         */
+        User: {
+            /**
+             * Format: uuid
+             * @description Their id.
+             */
+            id: string;
+            /** @description What they sign in with. */
+            name: string;
+            /** @description What they may do. */
+            role: components["schemas"]["Role"];
+            /** @description Which queues they see and touch. */
+            queues: string[];
+            /** @description Whether they are kept from signing in. */
+            disabled: boolean;
+            /**
+             * Format: date-time
+             * @description When they were made.
+             */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When they last signed in; absent: never.
+             */
+            signed_in_at?: string | null;
+        };
+        /**
+         * @description What of a user is to change: what is left out stays; lists are replaced whole. A new password, `disabled` and a role that may less end
+         *     all sessions of the user.
+         * @example {
+         *       "queues": [
+         *         "orders*",
+         *         "refunds"
+         *       ],
+         *       "role": "viewer"
+         *     }
+         * @example {
+         *       "password": "notes by the translator"
+         *     }
+         * @example {
+         *       "disabled": true
+         *     }
+         */
+        UserUpdate: {
+            /** @description The new role. */
+            role?: components["schemas"]["Role"];
+            /** @description The new queue patterns. */
+            queues?: string[];
+            /** @description Whether they are kept from signing in. */
+            disabled?: boolean;
+            /** @description The new password, 12 to 200 characters. */
+            password?: string;
         };
         /** @description What a rule makes of a response. */
         VerdictAction: "deliver" | "retry" | {
@@ -6566,6 +6817,223 @@ export interface operations {
             503: components["responses"]["unavailable"];
         };
     };
+    list_users: {
+        parameters: {
+            query?: {
+                /** @description How many items at most; 50 unless said. */
+                limit?: number;
+                /** @description The `next_page` of the page before; the filters must be the same. */
+                page?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_User"];
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    make_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description They may sign in from now on. */
+            201: {
+                headers: {
+                    /** @description Where they are. */
+                    location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            408: components["responses"]["timeout"];
+            /** @description There is a user of this name. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["too-large"];
+            415: components["responses"]["unsupported-media-type"];
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    read_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    delete_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are deleted. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            /** @description It is who asks. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    update_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserUpdate"];
+                "application/merge-patch+json": components["schemas"]["UserUpdate"];
+            };
+        };
+        responses: {
+            /** @description The user as they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            408: components["responses"]["timeout"];
+            /** @description It is who asks, and could not be undone by them. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["too-large"];
+            415: components["responses"]["unsupported-media-type"];
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    sign_user_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are signed out everywhere. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            404: components["responses"]["not-found"];
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
     list_audit: {
         parameters: {
             query?: {
@@ -6734,7 +7202,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The key is not valid. */
+            /** @description The key is not valid, or the name or the password is wrong. */
             401: {
                 headers: {
                     /** @description How to prove who asks. */
@@ -6748,7 +7216,7 @@ export interface operations {
             408: components["responses"]["timeout"];
             413: components["responses"]["too-large"];
             415: components["responses"]["unsupported-media-type"];
-            /** @description Too many keys that are not valid came from this address. */
+            /** @description Too many that were not valid came from this address, or for this name. */
             429: {
                 headers: {
                     /** @description Seconds to wait before trying again. */
@@ -6762,6 +7230,77 @@ export interface operations {
         };
     };
     sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Signed out. */
+            204: {
+                headers: {
+                    /** @description Empty. */
+                    "set-cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChange"];
+            };
+        };
+        responses: {
+            /** @description The new one holds. */
+            200: {
+                headers: {
+                    /** @description The session. */
+                    "set-cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            408: components["responses"]["timeout"];
+            413: components["responses"]["too-large"];
+            415: components["responses"]["unsupported-media-type"];
+            /** @description Too many wrong passwords. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait before trying again. */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    sign_out_everywhere: {
         parameters: {
             query?: never;
             header?: never;

@@ -239,6 +239,30 @@ class AsyncOperations(AsyncTransport):
         """Make a key with the same rights in the place of one."""
         return await self.call("POST", f"/v1/keys/{part(id)}/rotate", body=body)
 
+    async def list_users(self, *, limit: int | None = None, page: str | None = None) -> types.PageUser:
+        """List the users, oldest first."""
+        return await self.call("GET", "/v1/users", query={"limit": limit, "page": page})
+
+    async def make_user(self, body: types.NewUser) -> types.User:
+        """Make a user."""
+        return await self.call("POST", "/v1/users", body=body)
+
+    async def read_user(self, id: str) -> types.User:
+        """Read a user."""
+        return await self.call("GET", f"/v1/users/{part(id)}")
+
+    async def delete_user(self, id: str) -> None:
+        """Delete a user for good."""
+        return await self.call("DELETE", f"/v1/users/{part(id)}")
+
+    async def update_user(self, id: str, body: types.UserUpdate) -> types.User:
+        """Change what a user may, or their password."""
+        return await self.call("PATCH", f"/v1/users/{part(id)}", body=body)
+
+    async def sign_user_out(self, id: str) -> None:
+        """End all sessions of a user."""
+        return await self.call("POST", f"/v1/users/{part(id)}/sign-out")
+
     async def list_audit(self, *, limit: int | None = None, page: str | None = None) -> types.PageAuditEntry:
         """List what was done of consequence, newest first."""
         return await self.call("GET", "/v1/audit", query={"limit": limit, "page": page})
@@ -254,6 +278,14 @@ class AsyncOperations(AsyncTransport):
     async def read_system(self) -> types.SystemReport:
         """Read what runs: versions, nodes, and the configuration of the node that is asked."""
         return await self.call("GET", "/v1/system")
+
+    async def change_password(self, body: types.PasswordChange) -> types.Session:
+        """Change one's own password."""
+        return await self.call("POST", "/v1/session/password", body=body)
+
+    async def sign_out_everywhere(self) -> None:
+        """Sign out everywhere."""
+        return await self.call("POST", "/v1/session/sign-out")
 
     async def ready(self) -> types.Health:
         """Whether this node is of use."""

@@ -239,6 +239,30 @@ class Operations(Transport):
         """Make a key with the same rights in the place of one."""
         return self.call("POST", f"/v1/keys/{part(id)}/rotate", body=body)
 
+    def list_users(self, *, limit: int | None = None, page: str | None = None) -> types.PageUser:
+        """List the users, oldest first."""
+        return self.call("GET", "/v1/users", query={"limit": limit, "page": page})
+
+    def make_user(self, body: types.NewUser) -> types.User:
+        """Make a user."""
+        return self.call("POST", "/v1/users", body=body)
+
+    def read_user(self, id: str) -> types.User:
+        """Read a user."""
+        return self.call("GET", f"/v1/users/{part(id)}")
+
+    def delete_user(self, id: str) -> None:
+        """Delete a user for good."""
+        return self.call("DELETE", f"/v1/users/{part(id)}")
+
+    def update_user(self, id: str, body: types.UserUpdate) -> types.User:
+        """Change what a user may, or their password."""
+        return self.call("PATCH", f"/v1/users/{part(id)}", body=body)
+
+    def sign_user_out(self, id: str) -> None:
+        """End all sessions of a user."""
+        return self.call("POST", f"/v1/users/{part(id)}/sign-out")
+
     def list_audit(self, *, limit: int | None = None, page: str | None = None) -> types.PageAuditEntry:
         """List what was done of consequence, newest first."""
         return self.call("GET", "/v1/audit", query={"limit": limit, "page": page})
@@ -254,6 +278,14 @@ class Operations(Transport):
     def read_system(self) -> types.SystemReport:
         """Read what runs: versions, nodes, and the configuration of the node that is asked."""
         return self.call("GET", "/v1/system")
+
+    def change_password(self, body: types.PasswordChange) -> types.Session:
+        """Change one's own password."""
+        return self.call("POST", "/v1/session/password", body=body)
+
+    def sign_out_everywhere(self) -> None:
+        """Sign out everywhere."""
+        return self.call("POST", "/v1/session/sign-out")
 
     def ready(self) -> types.Health:
         """Whether this node is of use."""

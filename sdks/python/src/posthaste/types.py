@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias, TypedDict
 
 from typing_extensions import NotRequired
 
-ActorKind: TypeAlias = Literal['key', 'token', 'server']
+ActorKind: TypeAlias = Literal['key', 'token', 'user', 'server']
 """
 How somebody showed who they are.
 """
@@ -458,12 +458,20 @@ What the next delivery of a lane waits for.
 
 class NewSession(TypedDict):
     """
-    What one signs in with.
+    What one signs in with: an API key, or a user's name and password.
     """
 
-    key: str
+    key: NotRequired[str]
     """
     An API key: the session may do what the key may, and ends with it.
+    """
+    name: NotRequired[str]
+    """
+    The name of a user; `password` then as well.
+    """
+    password: NotRequired[str]
+    """
+    The user's password.
     """
 
 
@@ -537,6 +545,21 @@ class PageDeadLetter(TypedDict):
     next_page: NotRequired[str | None]
     """
     Give this as `page` to go on with the same filters; absent on the last page.
+    """
+
+
+class PasswordChange(TypedDict):
+    """
+    A password to be changed by whom it belongs to.
+    """
+
+    current: str
+    """
+    The one that holds now.
+    """
+    new: str
+    """
+    The one that is to hold, 12 to 200 characters.
     """
 
 
@@ -657,6 +680,12 @@ class RetentionPolicy(TypedDict):
     dead_letters: NotRequired[Keep | None]
 
 
+Role: TypeAlias = Literal['viewer', 'operator', 'admin']
+"""
+What a user may do.
+"""
+
+
 Scope: TypeAlias = Literal['enqueue', 'read', 'manage', 'replay', 'admin']
 """
 What a caller may do.
@@ -670,11 +699,15 @@ class Session(TypedDict):
 
     name: str
     """
-    The name of the key, or the subject of the token.
+    The name of the user or the key, or the subject of the token.
+    """
+    user: NotRequired[str | None]
+    """
+    The user; absent for who came by a key or a token.
     """
     key: NotRequired[str | None]
     """
-    The key; absent for a token.
+    The key; absent for a user or a token.
     """
     scopes: list[Scope]
     """
@@ -1032,6 +1065,65 @@ class TrafficStep(TypedDict):
     """
 
 
+class User(TypedDict):
+    """
+    A user: somebody who signs in to the console.
+    """
+
+    id: str
+    """
+    Their id.
+    """
+    name: str
+    """
+    What they sign in with.
+    """
+    role: Role
+    """
+    What they may do.
+    """
+    queues: list[str]
+    """
+    Which queues they see and touch.
+    """
+    disabled: bool
+    """
+    Whether they are kept from signing in.
+    """
+    created_at: str
+    """
+    When they were made.
+    """
+    signed_in_at: NotRequired[str | None]
+    """
+    When they last signed in; absent: never.
+    """
+
+
+class UserUpdate(TypedDict):
+    """
+    What of a user is to change: what is left out stays; lists are replaced whole. A new password, `disabled` and a role that may less end
+    all sessions of the user.
+    """
+
+    role: NotRequired[Role]
+    """
+    The new role.
+    """
+    queues: NotRequired[list[str]]
+    """
+    The new queue patterns.
+    """
+    disabled: NotRequired[bool]
+    """
+    Whether they are kept from signing in.
+    """
+    password: NotRequired[str]
+    """
+    The new password, 12 to 200 characters.
+    """
+
+
 class VerdictCase(TypedDict):
     """
     A response that could come, to ask what it would cause: an answer (`status`), or that none comes (`failure`).
@@ -1142,11 +1234,11 @@ class Actor(TypedDict):
     """
     id: str
     """
-    The id of the API key, or the subject of the token; empty for the server itself.
+    The id of the API key or the user, or the subject of the token; empty for the server itself.
     """
     name: str
     """
-    The name that the key had then, or the issuer of the token.
+    The name that the key or the user had then, or the issuer of the token.
     """
 
 
@@ -1643,6 +1735,29 @@ class NewSecret(TypedDict):
     overlap: NotRequired[Span | None]
 
 
+class NewUser(TypedDict):
+    """
+    A user to be made.
+    """
+
+    name: str
+    """
+    What they sign in with: 1 to 64 of `a-z 0-9 . _ @ + -`; capitals are the same as small letters.
+    """
+    password: str
+    """
+    12 to 200 characters.
+    """
+    role: Role
+    """
+    What they may do.
+    """
+    queues: NotRequired[list[str]]
+    """
+    Which queues they see and touch: globs of their names; all of them (`*`) if left out. 1 to 100.
+    """
+
+
 class PageAttempt(TypedDict):
     """
     One page of a list, newest first unless the list says otherwise.
@@ -1694,6 +1809,21 @@ class PageKey(TypedDict):
     """
 
     items: list[Key]
+    """
+    The items; may be fewer than `limit` although more follow, when a filter made the server look far.
+    """
+    next_page: NotRequired[str | None]
+    """
+    Give this as `page` to go on with the same filters; absent on the last page.
+    """
+
+
+class PageUser(TypedDict):
+    """
+    One page of a list, newest first unless the list says otherwise.
+    """
+
+    items: list[User]
     """
     The items; may be fewer than `limit` although more follow, when a filter made the server look far.
     """
