@@ -15,9 +15,9 @@ from pathlib import Path
 # What is written by hand in client.py, with idempotency keys.
 BY_HAND = {"enqueue", "enqueue_batch", "enqueue_raw", "read_payload"}
 # What is of no use to a program with a key: the browser's session, streams of events, pages, the documents themselves.
-LEFT_OUT = re.compile(r"^(/v1/session|/v1/events.*|/docs|/openapi.json|/proto/.*|/.well-known/.*|/healthz)$")
+LEFT_OUT = re.compile(r"^(/v1/session.*|/v1/events.*|/docs|/openapi.json|/proto/.*|/.well-known/.*|/healthz)$")
 # A POST that may be made again, for doing it twice is doing it once.
-HARMLESS = re.compile(r"/(pause|resume|enable|disable|cancel|purge|expunge)$|:simulate$|:preview$|/verify$|/vault/rotate$")
+HARMLESS = re.compile(r"/(pause|resume|enable|disable|cancel|purge|expunge|sign-out)$|:simulate$|:preview$|/verify$|/vault/rotate$")
 
 KINDS = {"string": "str", "integer": "int", "boolean": "bool", "number": "float"}
 

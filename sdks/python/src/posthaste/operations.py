@@ -261,7 +261,7 @@ class Operations(Transport):
 
     def sign_user_out(self, id: str) -> None:
         """End all sessions of a user."""
-        return self.call("POST", f"/v1/users/{part(id)}/sign-out")
+        return self.call("POST", f"/v1/users/{part(id)}/sign-out", harmless=True)
 
     def list_audit(self, *, limit: int | None = None, page: str | None = None) -> types.PageAuditEntry:
         """List what was done of consequence, newest first."""
@@ -278,14 +278,6 @@ class Operations(Transport):
     def read_system(self) -> types.SystemReport:
         """Read what runs: versions, nodes, and the configuration of the node that is asked."""
         return self.call("GET", "/v1/system")
-
-    def change_password(self, body: types.PasswordChange) -> types.Session:
-        """Change one's own password."""
-        return self.call("POST", "/v1/session/password", body=body)
-
-    def sign_out_everywhere(self) -> None:
-        """Sign out everywhere."""
-        return self.call("POST", "/v1/session/sign-out")
 
     def ready(self) -> types.Health:
         """Whether this node is of use."""
