@@ -75,17 +75,12 @@ async fn a_dump_with_pending_tasks_is_restored_into_a_new_server_and_nothing_is_
     gate.open();
     receiver.begin_life().await;
     let restored = Database::create().await;
-    run(
-        "pg_restore",
-        &[
-            "--clean",
-            "--if-exists",
-            "--no-owner",
-            "--dbname",
-            plain(restored.url()),
-            dump,
-        ],
+    let (url, empty) = (
+        plain(restored.url()),
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public",
     );
+    run("psql", &["--quiet", "--command", empty, url]);
+    run("pg_restore", &["--no-owner", "--dbname", url, dump]);
 
     receiver.answer("/failing", |_| Reply::status(200));
     let beside = home.beside(restored.url());

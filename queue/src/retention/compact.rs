@@ -57,6 +57,12 @@ impl Queue {
         keepers: &[QueueId],
         now: DateTime<Utc>,
     ) -> Result<Outcome> {
+        // While somebody reads it for long, a dump for instance, nothing is copied in vain.
+        match self.lock_for_a_moment(partition).await {
+            Ok(()) => {}
+            Err(error) if is_busy(&error) => return Ok(Outcome::Busy),
+            Err(error) => return Err(error.into()),
+        }
         let copy = format!("{}_new", partition.name);
         if !self.make_copy(partition, stretch, &copy).await? {
             return Ok(Outcome::Overtaken);
@@ -85,6 +91,14 @@ impl Queue {
             }
         }
         Ok(Outcome::Busy)
+    }
+
+    /// Takes the locks that the swap needs, and lets go of them.
+    async fn lock_for_a_moment(&self, partition: &Partition) -> Result<(), sqlx::Error> {
+        let mut tx = self.inner.pool.begin().await?;
+        sqlx::raw_sql(SWAP_LIMITS).execute(&mut *tx).await?;
+        lock(&mut tx, partition).await?;
+        tx.rollback().await
     }
 
     /// Makes the table that is filled. One that is there already was left by a node that died: this one has the lease.
@@ -123,13 +137,7 @@ impl Queue {
             return Ok(Outcome::Overtaken);
         }
         let (table, name) = (partition.table.name(), &partition.name);
-        run(
-            &mut tx,
-            format!(
-                "-- retention: lock\nLOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE; LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"
-            ),
-        )
-        .await?;
+        lock(&mut tx, partition).await?;
         // Whoever lengthened a queue's retention meanwhile has what they wanted.
         let keep_now = self.keepers_of(&mut tx, partition.table, stretch, now).await?;
         if !keep_now.iter().all(|queue| keepers.contains(queue))
@@ -184,6 +192,18 @@ impl Queue {
         let mut tx = self.begin_by_index().await?;
         Ok(self.holds_chore(&mut tx).await?.then_some(tx))
     }
+}
+
+/// Locks a partition and its table: nobody reads or writes them until the transaction ends.
+async fn lock(connection: &mut PgConnection, partition: &Partition) -> Result<(), sqlx::Error> {
+    let (table, name) = (partition.table.name(), &partition.name);
+    run(
+        connection,
+        format!(
+            "-- retention: lock\nLOCK TABLE ONLY {table} IN ACCESS EXCLUSIVE MODE; LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE"
+        ),
+    )
+    .await
 }
 
 /// Whether the partition is still the one that was looked at.

@@ -60,6 +60,11 @@ impl Facts {
     /// Whether some queue's rows are kept twice as long as they should be: then they go, however many others must be copied.
     fn is_overdue(&self) -> bool {
         let since = self.compacted_at.unwrap_or(DateTime::UNIX_EPOCH);
+        // However many queues there are, each with a time of its own: not again before it is a quarter older.
+        let (age, then) = (self.now - self.stretch.to, since - self.stretch.to);
+        if self.compacted_at.is_some() && age * 4 < then * 5 {
+            return false;
+        }
         self.keeps.iter().any(|(_, keep)| {
             let Some(keep) = keep else { return false };
             self.stretch.to + *keep > since && self.stretch.to + *keep * 2 + self.settling <= self.now
