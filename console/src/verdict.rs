@@ -36,7 +36,7 @@ pub const COMMON: [(&str, &str); 4] = [
         r#"{"match":{"header":{"name":"x-no-retry","value":"true"}},"then":"dead"}"#,
     ),
     (
-        "no name, no rush",
+        "DNS or TLS fails: wait",
         r#"{"match":{"failure":["dns","tls"]},"then":{"hold_lane":{"for":"1m"}}}"#,
     ),
 ];

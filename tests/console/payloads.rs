@@ -20,7 +20,7 @@ async fn hostile_payloads_are_shown_inert() {
     let html = "<!doctype html><script>document.title='broken'</script><img src=x onerror=\"document.title='broken'\">\
                 <style>body{display:none}</style><a href=\"javascript:document.title='broken'\">x</a><plaintext>";
     let deep = format!("{}1{}", "[".repeat(3_000), "]".repeat(3_000));
-    let rows: Vec<Value> = (0..12_000)
+    let rows: Vec<Value> = (0..16_000)
         .map(|n| json!({"n": n, "text": "<b>zebra</b> & more of what is in a row"}))
         .collect();
     let large = json!({"rows": rows, "last": "the end of it"}).to_string();

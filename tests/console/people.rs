@@ -118,7 +118,7 @@ async fn a_viewer_cannot_change_anything() {
         const told = await (await fetch('/v1/session')).json(); \
         const act = async (method, path, body) => (await fetch(path, { method, body, headers: { 'posthaste-csrf': told.csrf, 'content-type': 'application/json' } })).status; \
         return [await act('POST', '/v1/queues', '{\"name\":\"mine\"}'), await act('POST', '/v1/queues/orders/pause'), \
-          await act('DELETE', '/v1/queues/orders'), await act('POST', '/v1/queues/orders/tasks', '{\"payload\":1}'), await act('POST', '/v1/users', '{}'), \
+          await act('DELETE', '/v1/queues/orders'), await act('POST', '/v1/queues/orders/tasks', '{\"payload\":1}'), await act('POST', '/v1/users', '{\"name\":\"eve\",\"password\":\"an engine of analysis\",\"role\":\"admin\"}'), \
           await act('POST', '/v1/replays', '{\"filter\":{}}')]; })().then(done)";
     assert_eq!(
         browser.run_async(ask).await,

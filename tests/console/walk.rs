@@ -103,6 +103,7 @@ async fn a_task_is_followed_from_its_queue_to_its_replay() {
         ("/events", "Waiting for something", "events-empty"),
         ("/keys", "first admin key", "keys"),
         ("/audit", "secret revealed", "audit"),
+        ("/system", "Nodes that push", "system"),
         ("/session", "admin", "session"),
         ("/nowhere", "There is nothing here", "missing"),
     ] {

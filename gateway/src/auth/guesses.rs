@@ -29,7 +29,7 @@ struct Buckets {
     begun: Instant,
     /// Of this process's own, so that nobody can compute who shares a bucket with whom.
     hashing: RandomState,
-    buckets: Mutex<Box<[Bucket]>>,
+    all: Mutex<Box<[Bucket]>>,
     filling: Filling,
 }
 
@@ -39,7 +39,7 @@ impl Buckets {
             begun: now,
             filling,
             hashing: RandomState::new(),
-            buckets: Mutex::new(vec![Bucket::default(); BUCKETS].into()),
+            all: Mutex::new(vec![Bucket::default(); BUCKETS].into()),
         }
     }
 
@@ -49,12 +49,12 @@ impl Buckets {
 
     fn take(&self, of: impl Hash, now: Instant) -> Result<(), Duration> {
         let slot = self.slot(of);
-        self.buckets.lock()[slot].take(self.filling, 1, now.duration_since(self.begun))
+        self.all.lock()[slot].take(self.filling, 1, now.duration_since(self.begun))
     }
 
     fn give_back(&self, of: impl Hash) {
         let slot = self.slot(of);
-        self.buckets.lock()[slot].give_back(self.filling, 1);
+        self.all.lock()[slot].give_back(self.filling, 1);
     }
 }
 
