@@ -78,7 +78,6 @@ pub struct Running {
 /// Starts a node and returns when it serves.
 pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Lifecycle) -> Result<Running> {
     let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
-    let role = effective.get(&settings::ROLE);
     let own_database = match effective.get(&settings::DATABASE_URL) {
         Some(_) => None,
         None => Some(start_own_database(effective, surroundings, life, data_dir.clone()).await?),
@@ -103,12 +102,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         .iter()
         .fold(Vault::new(key.expose()), |vault, key| vault.reading(key.expose()));
     let queue = open_queue(queue_config(effective, url), vault, &life.stop()).await?;
-    let new_key = queue.make_first_key(now()).await?;
-    // Where there was a key already, whoever has it decides who signs in.
-    let new_user = match new_key {
-        Some(_) => queue.make_first_user(now()).await?,
-        None => None,
-    };
+    let (new_key, new_user) = make_first(&queue).await?;
 
     let ports = Ports::open(effective).await?;
     let (rest, grpc, encrypted) = (
@@ -120,7 +114,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         allow: effective.get(&settings::EGRESS_ALLOW),
         own_listeners: [Some(rest), grpc].into_iter().flatten().collect(),
     };
-    let dispatcher = if role == Role::Gateway {
+    let dispatcher = if effective.get(&settings::ROLE) == Role::Gateway {
         None
     } else {
         let config = dispatcher_config(effective, egress.clone());
@@ -140,12 +134,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
 
     let ready_dispatcher = dispatcher.clone();
     let ready = move || ready_dispatcher.as_ref().is_none_or(Dispatcher::is_ready);
-    let vet = move |url: &url::Url| {
-        let port = url.port_or_known_default().unwrap_or(443);
-        egress
-            .vet_literal_host(url.host_str().unwrap_or_default(), port)
-            .map_err(|refusal| refusal.to_string())
-    };
+    let vet = move |url: &url::Url| vet_url(&egress, url);
     let gateway = Gateway::new(
         gateway_config(effective),
         queue.clone(),
@@ -183,6 +172,22 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         chores_stop,
         _node: node,
     })
+}
+
+/// Refuses a URL whose host may not be reached, as far as the URL itself shows.
+fn vet_url(egress: &push::Egress, url: &url::Url) -> Result<(), String> {
+    let port = url.port_or_known_default().unwrap_or(443);
+    egress
+        .vet_literal_host(url.host_str().unwrap_or_default(), port)
+        .map_err(|refusal| refusal.to_string())
+}
+
+/// Makes the first key, and with it the first user: where there was a key already, whoever has it decides who signs in.
+async fn make_first(queue: &Queue) -> Result<(Option<String>, Option<(String, String)>)> {
+    let Some(key) = queue.make_first_key(now()).await? else {
+        return Ok((None, None));
+    };
+    Ok((Some(key), queue.make_first_user(now()).await?))
 }
 
 impl Running {

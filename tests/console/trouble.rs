@@ -223,6 +223,7 @@ async fn a_secret_is_rotated_rules_are_asked_and_settings_told_at_their_fields()
     browser.go("/queues/orders").await;
     browser.press("Change the settings").await;
     browser.fill("[name='retry.attempts']", "1000").await;
+    browser.press_css("form details:nth-of-type(2) > summary").await;
     browser.fill("[name='timeout']", "soon").await;
     browser.press("Save").await;
     browser.find("[name='timeout'][aria-invalid=true]").await;

@@ -24,7 +24,11 @@ pub(crate) fn rows_in_view(body: NodeRef<Tbody>, count: Signal<usize>) -> Memo<(
         window_event_listener(ev::scroll, move |_| look()),
         window_event_listener(ev::resize, move |_| look()),
     ];
-    on_cleanup(move || handles.into_iter().for_each(|handle| handle.remove()));
+    on_cleanup(move || {
+        for handle in handles {
+            handle.remove();
+        }
+    });
     Memo::new(move |_| {
         moved.track();
         let count = count.get();

@@ -38,7 +38,7 @@ impl Draft {
     pub(crate) fn patch(self) -> Value {
         let texts: Vec<String> = self
             .texts
-            .with_value(|texts| texts.iter().map(|text| text.get_untracked()).collect());
+            .with_value(|texts| texts.iter().map(GetUntracked::get_untracked).collect());
         self.before.with_value(|before| settings::patch(before, &texts))
     }
 
