@@ -7,7 +7,10 @@ use serde::de::IgnoredAny;
 /// Most characters that are put on a page: a browser lays out more only slowly. The rest can be downloaded.
 pub const SHOWN: usize = 200_000;
 
-/// JSON with line breaks and indents, its numbers and the order of its fields untouched; `None` if it is none.
+/// The deepest JSON that is laid out: what lies deeper is nobody's data, and costs more the deeper it lies.
+const DEEPEST: usize = 128;
+
+/// JSON with line breaks and indents, its numbers and the order of its fields untouched; `None` if it is none, or nested too deeply.
 pub fn pretty(text: &str) -> Option<String> {
     serde_json::from_str::<IgnoredAny>(text).ok()?;
     let mut out = String::with_capacity(text.len() * 2);
@@ -32,6 +35,9 @@ pub fn pretty(text: &str) -> Option<String> {
                     out.push(end);
                 } else {
                     depth += 1;
+                    if depth > DEEPEST {
+                        return None;
+                    }
                     break_line(&mut out, depth);
                 }
             }
@@ -178,7 +184,9 @@ mod tests {
             "{\n  \"b\": 1.50,\n  \"a\": [],\n  \"c\": [\n    1,\n    {\n      \"d\": \"x, \\\"{y}\"\n    }\n  ]\n}"
         );
         assert_eq!(pretty("7").unwrap(), "7");
-        for none in ["", "{", "<html>", "{a:1}", "1 2"] {
+        let deep = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(pretty(&deep(DEEPEST)).is_some());
+        for none in ["", "{", "<html>", "{a:1}", "1 2", &deep(DEEPEST + 1)] {
             assert_eq!(pretty(none), None, "{none}");
         }
     }

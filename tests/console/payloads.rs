@@ -74,10 +74,9 @@ async fn hostile_payloads_are_shown_inert() {
         (
             "bidi",
             "text/plain",
-            "\u{202e}gpj.exe \u{0} \u{1b}[31m".as_bytes(),
+            "\u{202e}gpj.exe \u{1b}[31m".as_bytes(),
             "gpj.exe",
         ),
-        ("empty", "application/json", b"", "0 B"),
     ] {
         let headers = [("content-type", content_type), ("posthaste-type", name)];
         let made = api

@@ -219,11 +219,8 @@ fn MarkAll(marked: RwSignal<Vec<uuid::Uuid>>, tasks: List<Task>) -> impl IntoVie
             .with(|items| items.iter().flatten().map(|task| task.id).collect::<Vec<_>>())
     };
     let mark = move |event| {
-        marked.set(if event_target_checked(&event) {
-            all()
-        } else {
-            vec![]
-        })
+        let on = event_target_checked(&event);
+        marked.set(if on { all() } else { vec![] });
     };
     let checked = move || {
         let count = tasks.items.with(|items| items.as_ref().map_or(0, Vec::len));

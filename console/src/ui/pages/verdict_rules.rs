@@ -55,10 +55,10 @@ impl Of {
     /// Saves, and takes what the server answers.
     async fn save(self, path: &str, verdict: Value) -> api::Result<()> {
         let update = json!({"settings": {"verdict": verdict}});
-        let patch = gloo_net::http::Method::PATCH;
+        let method = gloo_net::http::Method::PATCH;
         match self {
-            Self::Queue(queue) => queue.put(api::send(patch, path, &update).await?),
-            Self::Endpoint(endpoint) => endpoint.put(api::send(patch, path, &update).await?),
+            Self::Queue(queue) => queue.put(api::send(method, path, &update).await?),
+            Self::Endpoint(endpoint) => endpoint.put(api::send(method, path, &update).await?),
         }
         Ok(())
     }
