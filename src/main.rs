@@ -1,16 +1,12 @@
 //! Posthaste: durable tasks in, signed webhooks out.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
-use clap::{CommandFactory, Parser};
-use posthaste::cli::{Cli, Command, ConfigArgs, Output, SettingArgs};
-use posthaste::config::{self, Effective, Problems, Source, Surroundings, settings};
-use posthaste::lifecycle::Lifecycle;
-use posthaste::{bench, client, demo, health, receive, serve, telemetry};
+use clap::Parser;
+use posthaste::cli::Cli;
+use posthaste::config::Problems;
+use posthaste::{client, command};
 
 /// Measured: an eighth less processor time a task than with the system's allocator.
 #[global_allocator]
@@ -33,7 +29,7 @@ fn main() -> ExitCode {
             )
         })
         .collect();
-    let Err(error) = run(cli, &environment) else {
+    let Err(error) = command::run(cli, &environment) else {
         return ExitCode::SUCCESS;
     };
     if error.is::<client::NobodyReads>() {
@@ -45,118 +41,4 @@ fn main() -> ExitCode {
     }
     eprintln!("posthaste: {error:#}");
     code
-}
-
-fn run(cli: Cli, environment: &BTreeMap<String, String>) -> Result<()> {
-    match cli.command {
-        Some(Command::Config(args)) => show_config(&args, environment),
-        Some(Command::Migrate(settings)) => migrate(&load(&settings, environment)?),
-        Some(Command::Health(args)) => {
-            let effective = load(&args.settings, environment)?;
-            runtime()?.block_on(health::ask(&args, &effective))?;
-            print("ready\n")
-        }
-        Some(Command::Receive(args)) => runtime()?.block_on(async {
-            let life = Lifecycle::watch()?;
-            receive::run(args, life.stop()).await
-        }),
-        Some(Command::Bench(args)) => runtime()?.block_on(bench::run(args)),
-        Some(Command::Client(command)) => runtime()?.block_on(client::run(command, environment)),
-        Some(Command::Completions { shell }) => {
-            let mut script = vec![];
-            clap_complete::generate(shell, &mut Cli::command(), "posthaste", &mut script);
-            print(&String::from_utf8_lossy(&script))
-        }
-        Some(Command::Version) => print(concat!("posthaste ", env!("CARGO_PKG_VERSION"), "\n")),
-        Some(Command::Serve(settings)) => serve(&load(&settings, environment)?, environment, false),
-        Some(Command::Demo(settings)) => serve(&load_demo(settings, environment)?, environment, true),
-        None => serve(&load(&cli.settings, environment)?, environment, false),
-    }
-}
-
-fn serve(effective: &Effective, environment: &BTreeMap<String, String>, demo: bool) -> Result<()> {
-    start_telemetry(effective)?;
-    let surroundings = serve::Surroundings {
-        program: std::env::args().next().unwrap_or_else(|| "posthaste".to_owned()),
-        search_path: environment.get("PATH").cloned().unwrap_or_default(),
-        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
-    };
-    runtime()?.block_on(async {
-        let life = Lifecycle::watch()?;
-        let running = serve::start(effective, &surroundings, &life).await?;
-        print(&running.banner(effective, &surroundings)?)?;
-        if demo {
-            print(&demo::start(&running, &life, serve::now).await?)?;
-        }
-        running.until_stopped().await
-    })
-}
-
-fn migrate(effective: &Effective) -> Result<()> {
-    start_telemetry(effective)?;
-    let migrated = runtime()?.block_on(async {
-        let life = Lifecycle::watch()?;
-        serve::migrate(effective, &life.stop()).await
-    })?;
-    print(&match migrated {
-        Some(version) => format!("The schema is up to date: version {version}.\n"),
-        None => "No database.url: a server's own PostgreSQL is brought up to date when the server starts. Nothing to do.\n".to_owned(),
-    })
-}
-
-fn start_telemetry(effective: &Effective) -> Result<()> {
-    let colour = std::io::stderr().is_terminal();
-    telemetry::start(
-        effective.get(&settings::LOG_FORMAT),
-        &effective.get(&settings::LOG_LEVEL),
-        colour,
-    )
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("the async runtime cannot start")
-}
-
-fn load(args: &SettingArgs, environment: &BTreeMap<String, String>) -> Result<Effective> {
-    let root = rustix::process::geteuid().is_root();
-    let surroundings = Surroundings {
-        environment,
-        root,
-        folder: Path::new(""),
-    };
-    Ok(config::load(&args.flags(), &surroundings)?)
-}
-
-/// The demo keeps to a folder of its own, unless it is told another.
-fn load_demo(mut args: SettingArgs, environment: &BTreeMap<String, String>) -> Result<Effective> {
-    let effective = load(&args, environment)?;
-    if matches!(effective.source(&settings::DATA_DIR), Source::Default) {
-        let folder = effective.get(&settings::DATA_DIR).join("demo");
-        args.data_dir = Some(folder.to_string_lossy().into_owned());
-        return load(&args, environment);
-    }
-    Ok(effective)
-}
-
-fn show_config(args: &ConfigArgs, environment: &BTreeMap<String, String>) -> Result<()> {
-    if args.describe {
-        return print(&config::describe());
-    }
-    if args.markdown {
-        return print(&config::markdown());
-    }
-    let effective = load(&args.settings, environment)?;
-    match args.output {
-        Output::Table => print(&config::table(&effective)),
-        Output::Json => print(&format!("{:#}\n", config::json(&effective))),
-    }
-}
-
-fn print(text: &str) -> Result<()> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .context("cannot write to standard output")
 }

@@ -21,6 +21,7 @@ use tracing::{debug, info, warn};
 
 use crate::banner::{Banner, banner};
 use crate::config::{self, Effective, Role, settings};
+use crate::console;
 use crate::embedded;
 use crate::lifecycle::Lifecycle;
 use crate::node::Node;
@@ -112,7 +113,10 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     );
     let egress = push::Egress {
         allow: effective.get(&settings::EGRESS_ALLOW),
-        own_listeners: [Some(rest), grpc].into_iter().flatten().collect(),
+        own_listeners: [Some(rest), grpc, ports.metrics_address()?]
+            .into_iter()
+            .flatten()
+            .collect(),
     };
     let dispatcher = if effective.get(&settings::ROLE) == Role::Gateway {
         None
@@ -144,6 +148,9 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     );
     let own_folder = own_database.is_some().then_some(data_dir);
     gateway.describe(described(effective, own_folder));
+    if let Some(dispatcher) = dispatcher.clone() {
+        gateway.measured_by(Arc::new(move || dispatcher.measure()));
+    }
     gateway.judge_auth(Arc::new(|auth| {
         let judged = push::check_identity(&dispatcher::identity(auth));
         judged.map_err(|error| queue::error::field_error(error.field, error.problem))
@@ -255,6 +262,7 @@ fn open_tls(effective: &Effective) -> Result<Option<Tls>> {
 struct Ports {
     rest: TcpListener,
     grpc: Option<TcpListener>,
+    metrics: Option<TcpListener>,
     tls: Option<Tls>,
 }
 
@@ -271,13 +279,31 @@ impl Ports {
                 format!("cannot listen on {listen} (grpc.listen); choose another, or none, with --set grpc.listen=")
             })?),
         };
+        let metrics = match effective.get(&settings::METRICS_LISTEN) {
+            None => None,
+            Some(listen) => Some(
+                TcpListener::bind(listen)
+                    .await
+                    .with_context(|| format!("cannot listen on {listen} (metrics.listen)"))?,
+            ),
+        };
         let tls = open_tls(effective)?;
-        Ok(Self { rest, grpc, tls })
+        Ok(Self {
+            rest,
+            grpc,
+            metrics,
+            tls,
+        })
     }
 
     /// Where gRPC listens besides.
     fn grpc_address(&self) -> Result<Option<SocketAddr>> {
         Ok(self.grpc.as_ref().map(TcpListener::local_addr).transpose()?)
+    }
+
+    /// Where metrics are served besides.
+    fn metrics_address(&self) -> Result<Option<SocketAddr>> {
+        Ok(self.metrics.as_ref().map(TcpListener::local_addr).transpose()?)
     }
 
     /// Serves until stopped.
@@ -296,8 +322,17 @@ impl Ports {
                 None => Ok(()),
             }
         };
-        let (rest, grpc) = tokio::join!(rest, grpc);
-        Ok(rest.and(grpc)?)
+        let metrics = async {
+            match self.metrics {
+                Some(metrics) => {
+                    let metrics = Port::new(metrics, Speaks::Monitoring, None);
+                    gateway::serve(metrics, gateway.clone(), stop.clone()).await
+                }
+                None => Ok(()),
+            }
+        };
+        let (rest, grpc, metrics) = tokio::join!(rest, grpc, metrics);
+        Ok(rest.and(grpc).and(metrics)?)
     }
 }
 
@@ -483,11 +518,15 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
     gateway::Config {
         health_only: effective.get(&settings::ROLE) == Role::Dispatcher,
         listen: effective.get(&settings::GATEWAY_LISTEN),
+        console: console::FILES,
         console_dir: effective.get(&settings::CONSOLE_DIR),
         payload_max: effective.get(&settings::GATEWAY_PAYLOAD_MAX),
         batch_max_items: usize::try_from(items).unwrap_or(usize::MAX),
         batch_max_bytes: effective.get(&settings::GATEWAY_BATCH_MAX_BYTES),
         request_timeout: effective.get(&settings::GATEWAY_REQUEST_TIMEOUT),
+        traced: effective
+            .get(&settings::TRACES_ENDPOINT)
+            .map(|_| effective.get(&settings::TRACES_SAMPLE)),
         wrong_keys_max: effective.get(&settings::GATEWAY_WRONG_KEYS_MAX),
         streams_max_bytes: effective.get(&settings::GATEWAY_WAITING_MAX_BYTES) / 2,
         ..gateway::Config::default()

@@ -13,6 +13,7 @@ use queue::{
     settings::resolve_retry,
     signature::{self, Signer},
     task,
+    trace::{self, Span},
     verdict::{self, Case, Judgement, LaneOrder, Verdict},
 };
 
@@ -20,6 +21,7 @@ use crate::{
     access::{Access, Clients},
     ages::too_old,
     push,
+    traces::Traced,
 };
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -30,7 +32,7 @@ const TYPE: HeaderName = HeaderName::from_static("posthaste-type");
 const ATTEMPT: HeaderName = HeaderName::from_static("posthaste-attempt");
 const REPLAY: HeaderName = HeaderName::from_static("posthaste-replay");
 const HOP: HeaderName = HeaderName::from_static(task::HOP);
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACEPARENT: HeaderName = HeaderName::from_static(trace::TRACEPARENT);
 
 /// An endpoint made ready for pushing: what is the same for all its requests is made once.
 #[derive(Debug)]
@@ -58,10 +60,14 @@ impl Target {
     }
 
     /// The request of one attempt. The task's own headers come first, so that none of them can stand in the place of ours.
-    fn request(&self, delivery: &Delivery, id: AttemptId, number: u32, now: DateTime<Utc>) -> push::Request {
+    fn request(&self, delivery: &Delivery, span: Span, number: u32, now: DateTime<Utc>) -> push::Request {
         let content = &delivery.content;
         let mut headers = self.headers.clone();
         add(&mut headers, &content.headers);
+        if !self.endpoint.settings.trace_context {
+            headers.remove(trace::TRACEPARENT);
+            headers.remove(trace::TRACESTATE);
+        }
         self.access.add(&mut headers);
         let webhook_id = content.id.to_string();
         let timestamp = now.timestamp().to_string();
@@ -79,7 +85,9 @@ impl Target {
         if !content.kind.is_empty() {
             set(TYPE, &content.kind);
         }
-        set(TRACEPARENT, &traceparent(content.id, id));
+        if self.endpoint.settings.trace_context {
+            set(TRACEPARENT, &span.to_string());
+        }
         match delivery.purpose {
             Purpose::Replay(Some(job)) => set(REPLAY, &job.to_string()),
             Purpose::Replay(None) => set(REPLAY, "1"),
@@ -114,11 +122,6 @@ fn hops(headers: &std::collections::BTreeMap<String, String>) -> u16 {
         .get(task::HOP)
         .and_then(|text| text.parse().ok())
         .unwrap_or(0)
-}
-
-/// W3C Trace Context: the trace is the task (its id has 16 bytes, as a trace's has), the span is the attempt; not sampled.
-fn traceparent(task: queue::id::TaskId, attempt: AttemptId) -> String {
-    format!("00-{}-{:016x}-00", task.simple(), attempt.as_u64_pair().1)
 }
 
 fn add(headers: &mut HeaderMap, more: &std::collections::BTreeMap<String, String>) {
@@ -156,7 +159,8 @@ pub(crate) async fn attempt(
         return given_up(delivery, id, &too_old(most), begun);
     }
     let number = delivery.attempts + 1;
-    let request = target.request(&delivery, id, number, begun);
+    let traced = Traced::begin(&delivery, &target.endpoint, id, begun);
+    let request = target.request(&delivery, traced.sent, number, begun);
     let (outcome, mut timing) = target.access.push(clients, request, clock).await;
     timing.wait_us = micros((begun - delivery.due_at).to_std().unwrap_or_default());
     let ended_at = clock();
@@ -183,18 +187,17 @@ pub(crate) async fn attempt(
     let makes_way = matches!(verdict, Verdict::Retry { .. }) && ordering::makes_way(settings.ordering);
     let url = target.endpoint.url.as_str().to_owned();
     let request = Some(Request { url, outcome, timing });
-    Turn {
-        finished: Finished {
-            delivery,
-            id,
-            verdict,
-            reason,
-            makes_way,
-            request,
-            ended_at,
-        },
-        lane,
-    }
+    let finished = Finished {
+        delivery,
+        id,
+        verdict,
+        reason,
+        makes_way,
+        request,
+        ended_at,
+    };
+    traced.end(&finished);
+    Turn { finished, lane }
 }
 
 /// A delivery that gets no request.

@@ -8,6 +8,7 @@
 //! - `attempt`: one delivery's turn: sign, [`push`], judge. `access`, `oauth`: how an endpoint's requests show who sends them. `permits`:
 //!   how many at once; `line`: whose turn it is when there are none.
 //! - `ages`: gives up what became too old while it waited. `views`: what lanes tell of themselves.
+//! - `metrics`, `traces`: what monitoring is told.
 //! - `results`: group commit of what came of them.
 //!
 //! A delivery goes `offer` or `pager` → lane → `attempt` → `results` → gone from the lane's memory. It knows neither axum nor tonic, and no
@@ -22,12 +23,14 @@ mod config;
 mod lane;
 mod lanes;
 mod line;
+mod metrics;
 mod oauth;
 mod pager;
 mod permits;
 mod results;
 mod sequences;
 mod shards;
+mod traces;
 mod views;
 mod wakes;
 
@@ -75,6 +78,7 @@ struct Node {
     background: parking_lot::Mutex<JoinSet<()>>,
     drained: AtomicBool,
     drain_timeout: Duration,
+    metrics: metrics::Metrics,
 }
 
 /// Hints that may wait to be acted on; beyond it they are summed up as "anything may have happened".
@@ -85,6 +89,7 @@ impl Dispatcher {
     /// back at once, so two live processes must never share it.
     pub async fn start(queue: &Queue, config: Config, node: NodeId, name: &str) -> Result<Self, StartError> {
         let clients = access::Clients::new(&config.push)?;
+        let metrics = metrics::Metrics::new(queue.registry())?;
         let stop = CancellationToken::new();
         let (hints, heard) = mpsc::channel(HINTS);
         let shards = Arc::new(shards::Shards::new(node, name.to_owned(), clock(), &config));
@@ -121,6 +126,7 @@ impl Dispatcher {
             background: parking_lot::Mutex::new(background),
             drained: AtomicBool::new(false),
             drain_timeout: config.drain_timeout,
+            metrics,
         })))
     }
 
@@ -132,6 +138,11 @@ impl Dispatcher {
     /// Requests in flight, their unwritten results included.
     pub fn in_flight(&self) -> usize {
         self.0.lanes.in_flight()
+    }
+
+    /// Brings this dispatcher's metrics in the queue's registry up to date.
+    pub fn measure(&self) {
+        self.0.metrics.measure(&self.0.lanes);
     }
 
     /// Stops taking deliveries, lets requests in flight end (at most the configured time), writes every result, and releases the shards.
@@ -192,6 +203,9 @@ pub enum StartError {
     /// The client's settings are wrong.
     #[error(transparent)]
     Push(#[from] push::ConfigError),
+    /// The queue has a dispatcher already.
+    #[error("the metrics cannot be registered: {0}")]
+    Metrics(#[from] prometheus::Error),
 }
 
 /// The one place where the dispatcher reads the time.

@@ -4,11 +4,15 @@ use std::{
     time::Duration,
 };
 
+use crate::console::ConsoleFile;
+
 /// The gateway's limits. Everything a caller can make large or slow has one here.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// Where it listens: what the root binds and hands to [`crate::serve`]. Only this machine by default.
     pub listen: SocketAddr,
+    /// The files of the console; none where it is left out.
+    pub console: &'static [ConsoleFile],
     /// A folder with a console that was built apart, to serve in place of the embedded one: for who works on it.
     pub console_dir: Option<PathBuf>,
     /// Whether only `/healthz` and `/readyz` are served: this node takes no tasks.
@@ -56,6 +60,9 @@ pub struct Config {
     pub drain_timeout: Duration,
     /// Wrong keys or tokens that an address may send at once; one more each 3 s. Enough for a fleet of clients with a stale key to be told so.
     pub wrong_keys_max: u32,
+    /// The share of enqueues that begin a trace which is recorded and exported, 0 to 1; a producer that sends a trace of its own decides
+    /// itself. None: nothing is exported.
+    pub traced: Option<f64>,
     /// Items of a page, unless the caller says.
     pub page_default: usize,
     /// Most items of a page.
@@ -66,6 +73,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            console: &[],
             console_dir: None,
             health_only: false,
             payload_max: 1 << 20,
@@ -88,6 +96,7 @@ impl Default for Config {
             streams_max: 256,
             drain_timeout: Duration::from_secs(25),
             wrong_keys_max: 20,
+            traced: None,
             page_default: 50,
             page_max: 1_000,
         }

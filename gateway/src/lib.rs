@@ -6,7 +6,9 @@
 //! - `rest`, `grpc`: the routes and services as one list each, and the handlers, which translate.
 //! - `auth` finds the `caller`: who asks. `acting`: what they do, verb by verb, whatever the transport, and whether they may; `queue` does it.
 //! - `console`: the files of the web console, for browsers.
+//! - `metrics`: what was asked, and the page of all that monitoring is told.
 //! - `openapi`: what the handlers say of themselves, completed to the document that is served.
+//! - `origin`: where tasks come from, and the spans of their enqueue.
 //! - `problem`: what one is told when a request is not fulfilled.
 //! - `body`, `json`, `query`, `path`, `page`: the forms in which requests come and answers go.
 //!
@@ -24,7 +26,9 @@ mod console;
 pub mod fuzz;
 mod grpc;
 mod json;
+mod metrics;
 mod openapi;
+mod origin;
 mod page;
 mod path;
 mod problem;
@@ -37,6 +41,8 @@ mod time;
 mod tls;
 
 pub use config::Config;
+pub use console::ConsoleFile;
+pub use metrics::Measure;
 pub use rest::{document, router};
 pub use serve::{Port, Speaks, serve};
 pub use state::{Gateway, Ready, Surroundings, VetAuth, VetUrl};

@@ -49,6 +49,8 @@ pub enum Speaks {
     Everything,
     /// gRPC alone.
     Grpc,
+    /// Metrics and health, to whoever can connect.
+    Monitoring,
 }
 
 impl Port {
@@ -247,12 +249,14 @@ impl Routes {
     fn of(gateway: &Gateway, speaks: Speaks) -> Self {
         let others = match speaks {
             Speaks::Everything => rest::router(gateway.clone()),
+            Speaks::Monitoring => rest::monitoring(gateway.clone()),
             Speaks::Grpc => Router::new().fallback(async || grpc::no_call()),
         };
-        Self {
-            calls: grpc::router(gateway),
-            others,
-        }
+        let calls = match speaks {
+            Speaks::Everything | Speaks::Grpc => grpc::router(gateway),
+            Speaks::Monitoring => others.clone(),
+        };
+        Self { calls, others }
     }
 }
 

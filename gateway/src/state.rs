@@ -1,5 +1,9 @@
 use std::{
-    sync::{Arc, OnceLock},
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,6 +20,7 @@ use crate::{
         jwt::{Issuer, Trust},
     },
     config::Config,
+    metrics::{Measure, Metrics},
     problem::{Kind, Refusal},
     rates::Rates,
 };
@@ -59,9 +64,14 @@ struct Inner {
     vet_auth: OnceLock<VetAuth>,
     surroundings: OnceLock<Surroundings>,
     ready: Ready,
+    measure: OnceLock<Measure>,
+    metrics: Metrics,
     key_looks: KeyLooks,
     guesses: Guesses,
     names: Names,
+    drawn: AtomicU64,
+    /// Of this process's own.
+    dice: RandomState,
     trust: ArcSwap<Trust>,
     rates: Rates,
     requests: Arc<Semaphore>,
@@ -85,7 +95,15 @@ const PING_TIMEOUT: Duration = Duration::from_secs(2);
 
 impl Gateway {
     /// A gateway to `queue`, whose tasks go in through `enqueuer`.
+    ///
+    /// # Panics
+    /// When a metric's name is taken in the queue's registry by another metric: a slip in this program.
+    #[expect(
+        clippy::expect_used,
+        reason = "names and labels are constants of this program"
+    )]
     pub fn new(config: Config, queue: Queue, enqueuer: Enqueuer, vet_url: VetUrl, ready: Ready) -> Self {
+        let metrics = Metrics::new(queue.registry()).expect("metrics with names of their own");
         let bodies = Arc::new(Semaphore::new(
             config.bodies_max_bytes.min(Semaphore::MAX_PERMITS),
         ));
@@ -104,9 +122,13 @@ impl Gateway {
                 vet_auth: OnceLock::new(),
                 surroundings: OnceLock::new(),
                 ready,
+                measure: OnceLock::new(),
+                metrics,
                 key_looks,
                 guesses,
                 names: Names::new(Instant::now()),
+                drawn: AtomicU64::new(0),
+                dice: RandomState::new(),
                 trust: ArcSwap::default(),
                 rates: Rates::new(Instant::now()),
                 requests,
@@ -116,6 +138,30 @@ impl Gateway {
                 last_ping,
             }),
         }
+    }
+
+    /// Has `measure` called before metrics are told.
+    pub fn measured_by(&self, measure: Measure) {
+        // A second one would be a slip of the root's; the first stays.
+        let _ = self.inner.measure.set(measure);
+    }
+
+    pub(crate) fn measure(&self) {
+        if let Some(measure) = self.inner.measure.get() {
+            measure();
+        }
+    }
+
+    /// The gateway's own metrics.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
+    }
+
+    /// A number from 0 to 1, as good as by chance for taking samples.
+    pub(crate) fn chance(&self) -> f64 {
+        let count = self.inner.drawn.fetch_add(1, Ordering::Relaxed);
+        let top = self.inner.dice.hash_one(count) >> 32;
+        f64::from(u32::try_from(top).unwrap_or(u32::MAX)) / f64::from(u32::MAX)
     }
 
     /// The limits.

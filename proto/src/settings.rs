@@ -80,6 +80,9 @@ pub struct DeliverySettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_items = 50))]
     pub redact: Option<Vec<String>>,
+    /// Whether requests carry `traceparent`, by which their receiver's own spans join the trace of the task; default true.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace_context: Option<bool>,
 }
 
 /// When a failed delivery is tried again: an exponential backoff, or an explicit schedule.

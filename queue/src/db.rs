@@ -24,6 +24,7 @@ use crate::{
     error::{Error, Result},
     events::{self, Bus},
     id::{self, Mint},
+    metrics::Metrics,
     partition,
     pool::Pool,
     rollup::Rollups,
@@ -94,6 +95,7 @@ pub(crate) struct Inner {
     pub(crate) vault: Vault,
     pub(crate) catalog: Catalog,
     pub(crate) rollups: Rollups,
+    pub(crate) metrics: Metrics,
     pub(crate) events: Bus,
     pub(crate) depths: Depths,
     /// Names this process among all that share the database: a node's id may be used again by the next one.
@@ -181,6 +183,7 @@ impl Queue {
             vault,
             catalog: Catalog::default(),
             rollups: Rollups::default(),
+            metrics: Metrics::new(),
             events: Bus::new(process, config.events.clone()),
             depths: Depths::new(rng.random()),
             process,

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use proto::FieldError;
 
+use crate::metrics::DATABASE_ERRORS;
+
 /// Why a verb of the queue did not do what it was asked.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -95,6 +97,10 @@ impl From<sqlx::Error> for Error {
             }),
             _ => false,
         };
+        let kind = if passes { "unavailable" } else { "refused" };
+        if !matches!(error, E::RowNotFound) {
+            DATABASE_ERRORS.with_label_values(&[kind]).inc();
+        }
         if passes {
             Self::Unavailable(error.to_string())
         } else {

@@ -1,5 +1,7 @@
 //! Finish: writes what came of deliveries, many at once, in one statement, which is one transaction.
 
+use std::time::Instant;
+
 use chrono::{DateTime, Utc};
 
 use sqlx::{
@@ -196,6 +198,7 @@ impl Queue {
     /// meantime, or a delivery that was cancelled, is no danger: the log has what happened, and nothing else changes. Writing the same
     /// results again changes nothing at all: whoever gets no answer may try again.
     pub async fn finish(&self, finished: &[Finished]) -> Result<()> {
+        let begun = Instant::now();
         let redacted = self.redact_responses(finished);
         let shown = redacted
             .iter()
@@ -290,6 +293,8 @@ impl Queue {
             }
         }
         self.inner.rollups.count(finished.iter().map(counted));
+        let snapshot = self.catalog().snapshot();
+        self.inner.metrics.finished(finished, begun.elapsed(), &snapshot);
         self.tell_finished(finished);
         Ok(())
     }

@@ -12,6 +12,8 @@
 //! - [`replays`]: jobs that make new deliveries of old tasks.
 //! - [`events`]: what happens, told to whoever subscribes.
 //! - [`retention`], [`partition`]: how long what went through is kept, and how it goes. [`redact`]: what is shown of it as hashes alone.
+//! - [`metrics`]: what monitoring is told.
+//! - [`trace`]: how a task is followed through several programs.
 //! - [`ownership`]: which node pushes for which shard.
 //!
 //! This is the only crate that knows SQL. It knows nothing of HTTP: neither how a request came in nor how one goes out.
@@ -45,6 +47,7 @@ pub mod lane_states;
 pub mod limits;
 pub mod listen;
 pub mod load;
+pub mod metrics;
 pub mod ordering;
 pub mod outcome;
 mod overview;
@@ -69,6 +72,7 @@ pub mod sweep;
 mod system;
 pub mod task;
 pub mod tasks;
+pub mod trace;
 pub mod users;
 pub mod vault;
 pub mod verdict;

@@ -58,6 +58,14 @@ impl Pool {
         self.connections.begin().await
     }
 
+    /// How many connections there are: idle ones, and all.
+    pub(crate) fn connections(&self) -> (usize, usize) {
+        (
+            self.connections.num_idle(),
+            usize::try_from(self.connections.size()).unwrap_or(usize::MAX),
+        )
+    }
+
     /// Closes every connection, once its statement has ended.
     pub(crate) async fn close(&self) {
         self.connections.close().await;

@@ -37,6 +37,8 @@ pub struct Settings {
     pub verdict: Policy,
     /// In what order deliveries go.
     pub ordering: OrderingPolicy,
+    /// Whether requests carry `traceparent`.
+    pub trace_context: bool,
 }
 
 impl Default for Settings {
@@ -55,6 +57,7 @@ impl Default for Settings {
             disable_after: Some(Duration::from_hours(5 * 24)),
             verdict: Policy::default(),
             ordering: OrderingPolicy::default(),
+            trace_context: true,
         }
     }
 }
@@ -106,6 +109,10 @@ pub fn resolve(endpoint: &DeliverySettings, queue: &DeliverySettings, defaults: 
         ),
         verdict: Policy::of(endpoint, queue),
         ordering: endpoint.ordering.or(queue.ordering).unwrap_or(defaults.ordering),
+        trace_context: endpoint
+            .trace_context
+            .or(queue.trace_context)
+            .unwrap_or(defaults.trace_context),
     }
 }
 

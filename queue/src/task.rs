@@ -11,7 +11,7 @@ use crate::{
     error::{Error, Problems, Result},
     glob, headers,
     id::{QueueId, TaskId},
-    settings,
+    settings, trace,
 };
 
 /// The priority of a task that names none: the middle of 0 to 9, as in JMS.
@@ -85,6 +85,17 @@ impl Checked {
     pub fn after_hops(mut self, hops: u8) -> Self {
         if hops > 0 {
             self.task.headers.insert(HOP.to_owned(), hops.to_string());
+        }
+        self
+    }
+
+    /// The task as part of a trace. Not of its content: a repeat under the same idempotency key is one whatever trace it comes in.
+    #[must_use]
+    pub fn in_trace(mut self, trace: &trace::Context) -> Self {
+        let headers = &mut self.task.headers;
+        headers.insert(trace::TRACEPARENT.to_owned(), trace.span.to_string());
+        if !trace.state.is_empty() {
+            headers.insert(trace::TRACESTATE.to_owned(), trace.state.clone());
         }
         self
     }

@@ -37,6 +37,7 @@ Settings, for --set and --unset:
   verdict.rules        what comes before the preset: '[{\"match\":{\"status\":409},\"then\":\"deliver\"}]'
   ordering.mode        what is in order with what: unordered, key or fifo
   ordering.on_failure  what becomes of those behind one that failed: block or skip
+  trace_context        whether requests carry traceparent: true
 
 And of queues alone:
   retention.payloads   how long payloads are kept, or forever, or none for no longer than needed: 7d

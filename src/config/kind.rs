@@ -253,6 +253,80 @@ impl Kind for ProxyUrl {
     }
 }
 
+/// An address of HTTP.
+#[derive(Debug)]
+pub struct HttpUrl;
+
+impl Kind for HttpUrl {
+    type Value = Url;
+
+    fn parse(&self, text: &str) -> Result<Url, String> {
+        let url: Url = text.trim().parse().map_err(|_| "is not a URL")?;
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
+            return Err("is not an address of http or https".to_owned());
+        }
+        Ok(url)
+    }
+
+    fn allowed(&self) -> String {
+        "http://host:port/path or https://host/path".to_owned()
+    }
+
+    fn secrecy(&self) -> Secrecy {
+        Secrecy::Password
+    }
+}
+
+/// A part of a whole.
+#[derive(Debug)]
+pub struct Share;
+
+impl Kind for Share {
+    type Value = f64;
+
+    fn parse(&self, text: &str) -> Result<f64, String> {
+        let share: f64 = text.trim().parse().map_err(|_| "is not a number")?;
+        within(share, 0.0, 1.0)
+    }
+
+    fn allowed(&self) -> String {
+        "0 to 1".to_owned()
+    }
+}
+
+/// Names with values; never shown.
+#[derive(Debug)]
+pub struct Pairs;
+
+impl Kind for Pairs {
+    type Value = Vec<(String, String)>;
+
+    fn parse(&self, text: &str) -> Result<Self::Value, String> {
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        items
+            .map(|item| {
+                let (name, value) = item.split_once('=').ok_or("is not name=value")?;
+                let (name, value) = (name.trim(), value.trim());
+                let valid =
+                    http::HeaderName::try_from(name).is_ok() && http::HeaderValue::try_from(value).is_ok();
+                if valid {
+                    Ok((name.to_owned(), value.to_owned()))
+                } else {
+                    Err("has a name or value that no header can have".to_owned())
+                }
+            })
+            .collect()
+    }
+
+    fn allowed(&self) -> String {
+        "name=value, several with commas between".to_owned()
+    }
+
+    fn secrecy(&self) -> Secrecy {
+        Secrecy::Whole
+    }
+}
+
 /// A file or folder.
 #[derive(Debug)]
 pub struct Place;

@@ -6,8 +6,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::kind::{
-    Count, DatabaseUrl, Key, Keys, Kind, Listen, LogFilter, Maybe, Place, ProxyUrl, Ranges, Size, Switch,
-    Time, Words,
+    Count, DatabaseUrl, HttpUrl, Key, Keys, Kind, Listen, LogFilter, Maybe, Pairs, Place, ProxyUrl, Ranges,
+    Share, Size, Switch, Time, Words,
 };
 use super::{Effective, Secrecy, Surroundings};
 
@@ -227,6 +227,15 @@ settings! {
     /// How often is looked for what is kept no longer, and for partitions to be made.
     STORAGE_SWEEP_INTERVAL: Time = "storage.sweep_interval", Fixed("1m"), Time(SECOND, minutes(60));
 
+    /// A port of its own for `/metrics`, without keys, for monitoring alone. Empty: only on `gateway.listen`, to keys with the scope `read`.
+    METRICS_LISTEN: Maybe<Listen> = "metrics.listen", Fixed(""), Maybe(Listen);
+    /// Where traces are sent: the OTLP over HTTP address of a collector, such as http://127.0.0.1:4318/v1/traces. Empty: nowhere.
+    TRACES_ENDPOINT: Maybe<HttpUrl> = "traces.endpoint", Fixed(""), Maybe(HttpUrl);
+    /// The share of enqueues that begin a trace, 0 to 1. Where the producer sends a `traceparent` it decides itself. At one in a hundred
+    /// the cost is not to be measured.
+    TRACES_SAMPLE: Share = "traces.sample", Fixed("0.01"), Share;
+    /// Headers for the collector, such as a vendor's key: name=value, several with commas between.
+    TRACES_HEADERS: Pairs = "traces.headers", Fixed(""), Pairs;
     /// The form of log lines on standard error.
     LOG_FORMAT: Words<LogFormat> = "log.format", Fixed("text"),
         Words(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);

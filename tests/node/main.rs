@@ -29,6 +29,7 @@ mod ports;
 mod replays;
 mod requests;
 mod shutdown;
+mod telemetry;
 mod tokens;
 mod verdicts;
 mod villain;

@@ -1,7 +1,7 @@
 //! Builds the console with nothing but cargo: Rust to wasm by one nested build, and by another the tool (`console-pack`) that makes of
 //! it what a browser loads. Neither trunk, wasm-bindgen's program, wasm-opt nor Node is needed.
 //!
-//! Called by the build script of `gateway`, and by `cargo xtask console`.
+//! Called by the build script of the program, and by `cargo xtask console`.
 #![expect(
     clippy::disallowed_methods,
     reason = "the edge of a build: cargo tells build scripts everything by the environment"

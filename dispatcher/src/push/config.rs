@@ -29,8 +29,9 @@ pub struct Config {
     pub response_headers_max: usize,
     /// How long resolving a name may take, within the request's connect limit. 5 s is what smokescreen allows.
     pub dns_timeout: Duration,
-    /// How many idle connections are kept for each scheme, host and port: as many as an endpoint has in flight by
-    /// default, so that a steady stream makes no new connections. 0 keeps none.
+    /// How many idle connections are kept for each scheme, host and port: as many as a node has in flight by default, so that a steady
+    /// stream makes no new connections, also where many endpoints lie behind one address. 0 keeps none. (With 64, a load over ten thousand
+    /// endpoints at one address went at a seventh of the rate of one endpoint.)
     pub pool_idle_per_host: usize,
     /// How long an idle connection is kept: less than the 60 s after which common load balancers close it.
     pub pool_idle_timeout: Duration,
@@ -48,7 +49,7 @@ impl Default for Config {
             response_head_max: 64 * 1024,
             response_headers_max: 100,
             dns_timeout: Duration::from_secs(5),
-            pool_idle_per_host: 64,
+            pool_idle_per_host: 4_096,
             pool_idle_timeout: Duration::from_secs(50),
         }
     }

@@ -13,6 +13,7 @@ mod enqueue;
 mod events;
 mod keys;
 mod lanes;
+mod metrics;
 mod queues;
 mod replays;
 mod secrets;
@@ -43,6 +44,7 @@ use crate::{
 pub(crate) use self::{
     endpoints::Switch,
     events::{Ended, Watch},
+    metrics::page,
     secrets::{jwk, public_keys},
 };
 

@@ -28,6 +28,7 @@ pub(crate) use self::{
 };
 use crate::{
     caller::Caller,
+    metrics::Asked,
     problem::{Kind, Refusal},
     state::Gateway,
     time,
@@ -50,16 +51,19 @@ impl Peer {
 }
 
 /// Lets through who has a valid key, and puts the [`Caller`] into the request's extensions.
-pub(crate) async fn require_caller(
-    State(gateway): State<Gateway>,
-    mut request: Request,
-    next: Next,
-) -> Response {
+pub(crate) async fn require_caller(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    let asked = Asked::rest(&request, Instant::now());
+    let response = behind_key(&gateway, request, next).await;
+    gateway.metrics().rest(&asked, &response);
+    response
+}
+
+async fn behind_key(gateway: &Gateway, mut request: Request, next: Next) -> Response {
     // Who signs in brings the key in the body, where its handler looks for it.
     if request.method() == Method::POST && request.uri().path() == session::PATH {
         return next.run(request).await;
     }
-    match find_caller(&gateway, &mut request).await {
+    match find_caller(gateway, &mut request).await {
         Ok(caller) => {
             // After the question who asks: strangers take nobody's place.
             let _place = match gateway.place() {
@@ -119,6 +123,7 @@ fn by_token(gateway: &Gateway, token: &str, peer: Peer, now: DateTime<Utc>) -> R
 
 /// Notes wrong credentials; an error if too many came from there.
 fn slow_down(gateway: &Gateway, peer: Peer) -> Result<(), Refusal> {
+    gateway.metrics().wrong_key();
     let noted = gateway.guesses().note(peer.0, Instant::now());
     noted.map_err(|wait| {
         let detail = "Too many keys or tokens that are not valid came from your address. A valid one works all the while.";

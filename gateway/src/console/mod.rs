@@ -1,4 +1,4 @@
-//! The console: files for a browser, embedded when this crate was built. They are for everyone; what they show comes over the API.
+//! The console: files for a browser, which the root embeds. They are for everyone; what they show comes over the API.
 
 use std::{
     io::Read,
@@ -14,18 +14,24 @@ use axum::{
 
 use crate::state::Gateway;
 
-/// A file, in the forms in which it can be sent.
-struct File {
-    url: &'static str,
-    media_type: &'static str,
-    immutable: bool,
-    tag: &'static str,
-    brotli: Option<&'static [u8]>,
-    gzip: Option<&'static [u8]>,
-    plain: Option<&'static [u8]>,
+/// A file of the console, in the forms in which it can be sent; in one of them at least.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsoleFile {
+    /// Its path, with a slash before it.
+    pub url: &'static str,
+    /// Its media type.
+    pub media_type: &'static str,
+    /// Whether its path names its content, so that browsers keep it for ever.
+    pub immutable: bool,
+    /// Its entity tag, in quotes (RFC 9110, section 8.8.3).
+    pub tag: &'static str,
+    /// In the coding `br`.
+    pub brotli: Option<&'static [u8]>,
+    /// In the coding `gzip`, unpacked for who takes no coding.
+    pub gzip: Option<&'static [u8]>,
+    /// As it is.
+    pub plain: Option<&'static [u8]>,
 }
-
-include!(concat!(env!("OUT_DIR"), "/console.rs"));
 
 /// The page, which finds by itself what to show at a path.
 const PAGE: &str = "/index.html";
@@ -59,7 +65,7 @@ pub(crate) async fn serve(gateway: &Gateway, asked: &Parts) -> Response {
     if let Some(folder) = &gateway.config().console_dir {
         return from_folder(folder, path).await;
     }
-    let find = |url: &str| FILES.iter().find(|file| file.url == url);
+    let find = |url: &str| gateway.config().console.iter().find(|file| file.url == url);
     match find(path) {
         Some(file) => embedded(file, &asked.headers),
         None if path.starts_with(ASSETS) => StatusCode::NOT_FOUND.into_response(),
@@ -70,7 +76,7 @@ pub(crate) async fn serve(gateway: &Gateway, asked: &Parts) -> Response {
     }
 }
 
-fn embedded(file: &'static File, headers: &HeaderMap) -> Response {
+fn embedded(file: &'static ConsoleFile, headers: &HeaderMap) -> Response {
     let keep = if file.immutable {
         "public, max-age=31536000, immutable"
     } else {
@@ -120,18 +126,18 @@ fn guards() -> [(HeaderName, HeaderValue); 3] {
 }
 
 /// The file in the best coding that is taken.
-fn body(file: &'static File, headers: &HeaderMap) -> (Option<&'static str>, Option<Body>) {
+fn body(file: &'static ConsoleFile, headers: &HeaderMap) -> (Option<&'static str>, Option<Body>) {
     match file {
-        File {
+        ConsoleFile {
             brotli: Some(bytes), ..
         } if accepts(headers, "br") => (Some("br"), Some(Body::from(*bytes))),
-        File {
+        ConsoleFile {
             gzip: Some(bytes), ..
         } if accepts(headers, "gzip") => (Some("gzip"), Some(Body::from(*bytes))),
-        File {
+        ConsoleFile {
             plain: Some(bytes), ..
         } => (None, Some(Body::from(*bytes))),
-        File {
+        ConsoleFile {
             gzip: Some(bytes), ..
         } => {
             let mut plain = Vec::new();

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     auth::{self, Peer},
     config::Config,
+    metrics::Asked,
     problem::Refusal,
     state::Gateway,
 };
@@ -60,6 +61,13 @@ impl Sort {
 /// Keeps the limits of a call, and answers whatever happens.
 pub(super) async fn keep(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
     let begun = Instant::now();
+    let asked = Asked::call(request.uri().path(), begun.into_std());
+    let response = within_limits(&gateway, request, next, begun).await;
+    gateway.metrics().call(&asked, &response);
+    response
+}
+
+async fn within_limits(gateway: &Gateway, request: Request, next: Next, begun: Instant) -> Response {
     let sort = Sort::of(request.uri().path());
     let asked = match deadline::of(request.headers()) {
         Ok(asked) => asked,

@@ -28,6 +28,7 @@ use super::{
 };
 use crate::{
     acting::{Acting, Ended},
+    origin::Origin,
     path::queue_name,
     problem::Refusal,
     time,
@@ -48,6 +49,8 @@ type Acknowledgement = v1::EnqueueStreamResponse;
 /// The answers to a stream of tasks.
 pub(super) struct Acknowledgements {
     tasks: Streaming<Task>,
+    /// Where the tasks come from.
+    origin: Origin,
     acting: Acting,
     room: PollSemaphore,
     /// Bytes that all streams may take: what one task claims at most.
@@ -76,10 +79,11 @@ enum End {
 }
 
 impl Acknowledgements {
-    pub(super) fn of(tasks: Streaming<Task>, acting: Acting) -> Self {
+    pub(super) fn of(tasks: Streaming<Task>, origin: Origin, acting: Acting) -> Self {
         let gateway = acting.gateway();
         Self {
             tasks,
+            origin,
             room: PollSemaphore::new(gateway.streamed().clone()),
             all_room: gateway.config().streams_max_bytes,
             held: None,
@@ -155,7 +159,7 @@ impl Acknowledgements {
             self.end = End::Closing(Some(status::ended(why).into()));
             return false;
         }
-        let commit = commit(self.acting.clone(), group, claim);
+        let commit = commit(self.acting.clone(), self.origin.clone(), group, claim);
         self.groups.push_back(tokio::spawn(commit));
         is_full
     }
@@ -213,6 +217,7 @@ impl Stream for Acknowledgements {
 /// Commits a group, and answers for each of its tasks in order.
 async fn commit(
     acting: Acting,
+    origin: Origin,
     group: Vec<Task>,
     _room: Option<OwnedSemaphorePermit>,
 ) -> Vec<Acknowledgement> {
@@ -236,7 +241,7 @@ async fn commit(
     }
     let each = queues
         .into_iter()
-        .map(|(queue, tasks)| enqueue(&acting, queue, tasks, now));
+        .map(|(queue, tasks)| enqueue(&acting, &origin, queue, tasks, now));
     for (at, result) in join_all(each).await.into_iter().flatten() {
         use v1::enqueue_stream_response::Result as Is;
         answers[at].result = Some(match result {
@@ -250,6 +255,7 @@ async fn commit(
 /// Enqueues tasks of one queue, each with its place in the group.
 async fn enqueue(
     acting: &Acting,
+    origin: &Origin,
     queue: String,
     tasks: Vec<(usize, Option<v1::NewTask>)>,
     now: DateTime<Utc>,
@@ -260,7 +266,7 @@ async fn enqueue(
         let checked = tasks.into_iter().map(|(_, task)| {
             let task = task.ok_or_else(|| Refusal::invalid("task", "is missing"))?;
             // The request's buffer is shared with its neighbours'.
-            acting.check(tasks::read(task, usize::MAX)?, now)
+            Ok(origin.of(acting.check(tasks::read(task, usize::MAX)?, now)?))
         });
         acting.enqueue_batch(queue, checked.collect(), now).await
     };

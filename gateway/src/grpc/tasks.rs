@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     acting::Acting,
+    origin::{Enqueuing, Origin},
     path::queue_name,
     problem::{Kind, Refusal},
     state::Gateway,
@@ -33,14 +34,18 @@ impl TaskService for Tasks {
         &self,
         request: Request<v1::EnqueueRequest>,
     ) -> Result<Response<v1::EnqueueResponse>, Status> {
+        let mut origin = Origin::of_call(request.metadata().as_ref());
         let (acting, given) = open(&self.0, request)?;
-        let queue = acting.queue_for_tasks(&queue_name(given.queue)?).await?;
+        let name = queue_name(given.queue)?;
+        let queue = acting.queue_for_tasks(&name).await?;
+        let mut seen = Enqueuing::begin(&self.0, "enqueue", &name, &mut origin);
         let task = given.task.ok_or_else(|| Refusal::invalid("task", "is missing"))?;
         let size = task.payload.as_ref().map_or(0, bytes::Bytes::len);
         let now = time::now();
-        let checked = acting.check(tasks::read(task, size)?, now)?;
-        let enqueued = acting.enqueue(queue, checked, now).await?;
-        let enqueued = Some(tasks::enqueued(&enqueued));
+        let checked = origin.of(acting.check(tasks::read(task, size)?, now)?);
+        let enqueued = seen.commit(acting.enqueue(queue, checked, now)).await;
+        seen.end(&enqueued, |enqueued| enqueued.id.to_string());
+        let enqueued = Some(tasks::enqueued(&enqueued?));
         Ok(told(&acting, v1::EnqueueResponse { enqueued }))
     }
 
@@ -48,8 +53,11 @@ impl TaskService for Tasks {
         &self,
         request: Request<v1::EnqueueBatchRequest>,
     ) -> Result<Response<v1::EnqueueBatchResponse>, Status> {
+        let mut origin = Origin::of_call(request.metadata().as_ref());
         let (acting, given) = open(&self.0, request)?;
-        let queue = acting.queue_for_tasks(&queue_name(given.queue)?).await?;
+        let name = queue_name(given.queue)?;
+        let queue = acting.queue_for_tasks(&name).await?;
+        let mut seen = Enqueuing::begin(&self.0, "enqueue batch", &name, &mut origin);
         let most = self.0.config().batch_max_items;
         if given.tasks.len() > most {
             let detail = format!("more than the {most} tasks that one batch may have: send several");
@@ -57,16 +65,17 @@ impl TaskService for Tasks {
         }
         let now = time::now();
         let checked = if given.tasks.len() <= CHECKED_HERE {
-            check_all(&acting, given.tasks, now)
+            check_all(&acting, given.tasks, &origin, now)
         } else {
             let acting = acting.clone();
-            let checking = tokio::task::spawn_blocking(move || check_all(&acting, given.tasks, now));
+            let checking = tokio::task::spawn_blocking(move || check_all(&acting, given.tasks, &origin, now));
             checking.await.map_err(|error| {
                 tracing::error!(%error, "a batch could not be checked");
                 Refusal::internal()
             })?
         };
-        let results = acting.enqueue_batch(queue, checked, now).await;
+        let results = seen.commit(acting.enqueue_batch(queue, checked, now)).await;
+        seen.end(&results, |results| format!("{} tasks", results.len()));
         // What makes REST's body too large is here the list.
         let results = results.map_err(|refusal| refusal.rename_fields(|_| "tasks".to_owned()))?;
         Ok(told(&acting, batch(results)))
@@ -78,9 +87,10 @@ impl TaskService for Tasks {
         &self,
         request: Request<Streaming<v1::EnqueueStreamRequest>>,
     ) -> Result<Response<Acknowledgements>, Status> {
+        let origin = Origin::of_call(request.metadata().as_ref());
         let (acting, tasks) = open(&self.0, request)?;
         acting.may(proto::Scope::Enqueue)?;
-        Ok(Response::new(Acknowledgements::of(tasks, acting)))
+        Ok(Response::new(Acknowledgements::of(tasks, origin, acting)))
     }
 
     async fn get_task(
@@ -210,13 +220,14 @@ fn told<T: prost::Message>(acting: &Acting, message: T) -> Response<T> {
 fn check_all(
     acting: &Acting,
     given: Vec<v1::NewTask>,
+    origin: &Origin,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Vec<Result<Checked, Refusal>> {
     let payloads = given.iter().filter_map(|task| task.payload.as_ref());
     let size = payloads.map(bytes::Bytes::len).sum();
     given
         .into_iter()
-        .map(|task| acting.check(tasks::read(task, size)?, now))
+        .map(|task| Ok(origin.of(acting.check(tasks::read(task, size)?, now)?)))
         .collect()
 }
 

@@ -8,7 +8,7 @@ use axum::{
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use proto::{BatchItem, BatchResult, Enqueued, Span};
-use queue::task::{self, Checked, NewTask};
+use queue::task::{Checked, NewTask};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{raw::raw_task, read::task_of};
@@ -16,6 +16,7 @@ use crate::{
     acting::Acting,
     body::{self, Limit},
     json::{self, Answer},
+    origin::{Enqueuing, Origin},
     path::QueueName,
     problem::{Kind, Refusal},
     state::Gateway,
@@ -133,6 +134,8 @@ async fn enqueue_one(acting: &Acting, name: &str, request: Request) -> Result<Re
     let queue = acting.queue_for_tasks(name).await?;
     let (parts, body) = request.into_parts();
     json::expect_json(&parts.headers)?;
+    let mut origin = Origin::read(&parts.headers)?;
+    let mut seen = Enqueuing::begin(acting.gateway(), "enqueue", name, &mut origin);
     let limit = Limit {
         bytes: acting.gateway().config().task_max_bytes(),
         field: "payload",
@@ -142,14 +145,18 @@ async fn enqueue_one(acting: &Acting, name: &str, request: Request) -> Result<Re
     task.idempotency_key =
         idempotency::agree(idempotency::from_header(&parts.headers)?, task.idempotency_key)?;
     let now = time::now();
-    let checked = acting.check(task, now)?.after_hops(hops(&parts.headers)?);
-    Ok(accepted(acting.enqueue(queue, checked, now).await?))
+    let checked = origin.of(acting.check(task, now)?);
+    let enqueued = seen.commit(acting.enqueue(queue, checked, now)).await;
+    seen.end(&enqueued, |enqueued| enqueued.id.to_string());
+    Ok(accepted(enqueued?))
 }
 
 async fn enqueue_raw(acting: &Acting, name: &str, request: Request) -> Result<Response, Refusal> {
     let queue = acting.queue_for_tasks(name).await?;
     let (parts, body) = request.into_parts();
     let mut task = raw_task(&parts.headers)?;
+    let mut origin = Origin::read(&parts.headers)?;
+    let mut seen = Enqueuing::begin(acting.gateway(), "enqueue", name, &mut origin);
     task.idempotency_key = idempotency::from_header(&parts.headers)?;
     let limit = Limit {
         bytes: acting.gateway().config().payload_max,
@@ -160,21 +167,12 @@ async fn enqueue_raw(acting: &Acting, name: &str, request: Request) -> Result<Re
     let now = time::now();
     let checked = acting
         .check(task, now)
-        .map_err(|refusal| refusal.rename_fields(raw::header_of))?
-        .after_hops(hops(&parts.headers)?);
-    let enqueued = acting.enqueue(queue, checked, now).await;
+        .map_err(|refusal| refusal.rename_fields(raw::header_of))?;
+    let enqueued = seen.commit(acting.enqueue(queue, origin.of(checked), now)).await;
+    seen.end(&enqueued, |enqueued| enqueued.id.to_string());
     Ok(accepted(
         enqueued.map_err(|refusal| refusal.rename_fields(raw::header_of))?,
     ))
-}
-
-/// Through how many servers like this one a request came.
-fn hops(headers: &HeaderMap) -> Result<u8, Refusal> {
-    let value = headers.get(task::HOP);
-    // What is no text is no number either.
-    Ok(task::read_hops(
-        value.map(|value| value.to_str().unwrap_or_default()),
-    )?)
 }
 
 fn accepted(enqueued: Enqueued) -> Response {
@@ -194,7 +192,8 @@ async fn enqueue_batch(
     let queue = acting.queue_for_tasks(name).await?;
     let (parts, body) = request.into_parts();
     let form = form(&parts.headers)?;
-    let hops = hops(&parts.headers)?;
+    let mut origin = Origin::read(&parts.headers)?;
+    let mut seen = Enqueuing::begin(acting.gateway(), "enqueue batch", name, &mut origin);
     let limit = Limit {
         bytes: acting.gateway().config().batch_max_bytes,
         field: "body",
@@ -202,17 +201,19 @@ async fn enqueue_batch(
     let whole = body::read(acting.gateway(), body, limit).await?;
     let now = time::now();
     let checked = if whole.bytes.len() <= PARSED_HERE {
-        check_all(acting, form, &whole.bytes, hops, now)?
+        check_all(acting, form, &whole.bytes, &origin, now)?
     } else {
         let (acting, bytes) = (acting.clone(), whole.bytes.clone());
-        let parsed = tokio::task::spawn_blocking(move || check_all(&acting, form, &bytes, hops, now)).await;
+        let parsed =
+            tokio::task::spawn_blocking(move || check_all(&acting, form, &bytes, &origin, now)).await;
         parsed.map_err(|error| {
             tracing::error!(%error, "a batch could not be parsed");
             Refusal::internal()
         })??
     };
-    let results = acting.enqueue_batch(queue, checked, now).await?;
-    Ok(Answer::ok(batch_result(results)))
+    let results = seen.commit(acting.enqueue_batch(queue, checked, now)).await;
+    seen.end(&results, |results| format!("{} tasks", results.len()));
+    Ok(Answer::ok(batch_result(results?)))
 }
 
 /// How the items of a batch are written.
@@ -246,7 +247,7 @@ fn check_all(
     acting: &Acting,
     form: Form,
     body: &Bytes,
-    hops: u8,
+    origin: &Origin,
     now: DateTime<Utc>,
 ) -> Result<Vec<Result<Checked, Refusal>>, Refusal> {
     let most = acting.gateway().config().batch_max_items;
@@ -256,7 +257,7 @@ fn check_all(
     };
     let check = |item: &[u8]| -> Result<Checked, Refusal> {
         let task: NewTask = task_of(json::parse_object(item)?, body)?;
-        Ok(acting.check(task, now)?.after_hops(hops))
+        Ok(origin.of(acting.check(task, now)?))
     };
     Ok(items.into_iter().map(check).collect())
 }

@@ -13,6 +13,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 use self::docs::Docs;
+pub(crate) use self::metrics::open as monitoring;
 use crate::{
     auth,
     config::Config,
@@ -32,6 +33,7 @@ pub(crate) mod enqueue;
 mod events;
 mod health;
 mod keys;
+mod metrics;
 mod queues;
 mod replays;
 mod secrets;
@@ -117,10 +119,11 @@ fn routes(config: &Config) -> Routes {
         .merge(audit::actions())
         .merge(replays::actions())
         .layer(kept(long, false));
+    let node = metrics::routes().layer(kept(quick, false));
     let api = if config.health_only {
-        OpenApiRouter::new()
+        node
     } else {
-        OpenApiRouter::new().merge(requests).merge(lists).merge(actions)
+        node.merge(requests).merge(lists).merge(actions)
     };
     // Anyone may ask whether it is well, and what there is.
     let open = if config.health_only {

@@ -202,6 +202,7 @@ async fn everything(app: &App, theirs: &Things) -> Vec<Value> {
                 "/v1/keys",
                 "/v1/replays",
                 "/v1/audit",
+                "/metrics",
                 "/v1/storage",
                 "/v1/system",
             ]

@@ -9,7 +9,7 @@ use axum::{
 };
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use gateway::{Config, Gateway};
+use gateway::{Config, ConsoleFile, Gateway};
 use http_body_util::BodyExt;
 use proto::{NewKey, Problem, Scope};
 use queue::{
@@ -49,6 +49,17 @@ pub(crate) fn vault() -> Vault {
 pub(crate) async fn make_key(queue: &Queue, new: NewKey) -> String {
     queue.make_key(new, now()).await.unwrap().key.unwrap()
 }
+
+/// A console of one file.
+const PAGE: ConsoleFile = ConsoleFile {
+    url: "/index.html",
+    media_type: "text/html; charset=utf-8",
+    immutable: false,
+    tag: "\"1\"",
+    brotli: None,
+    gzip: None,
+    plain: Some(b"<!doctype html>"),
+};
 
 impl App {
     pub(crate) async fn new() -> Self {
@@ -98,6 +109,10 @@ impl App {
             Some("10.0.0.1") => Err("10.0.0.1 is in a private range".to_owned()),
             Some("panic.example") => panic!("a secret detail"),
             _ => Ok(()),
+        };
+        let config = Config {
+            console: &[PAGE],
+            ..config
         };
         let gateway = Gateway::new(config, queue.clone(), enqueuer, Arc::new(vet), Arc::new(|| true));
         let router = gateway::router(gateway.clone());

@@ -1709,6 +1709,9 @@ pub struct DeliverySettings {
     /// or field. What is sent stays as it is. At most 50; for queues alone.
     #[prost(string, repeated, tag = "14")]
     pub redact: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether requests carry `traceparent`, by which their receiver's own spans join the trace of the task; default true.
+    #[prost(bool, optional, tag = "15")]
+    pub trace_context: ::core::option::Option<bool>,
 }
 /// How long what went through a queue is kept. What is still needed (deliveries that have not ended, dead letters) stays beyond it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

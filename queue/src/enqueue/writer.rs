@@ -170,7 +170,10 @@ impl Writer {
                 rows.add_delivery_ids(rng);
                 tasks
             });
-            let Some(kept) = self.queue.insert(snapshot.version, &rows, slot).await? else {
+            let timer = self.queue.inner.metrics.enqueue_seconds.start_timer();
+            let inserted = self.queue.insert(snapshot.version, &rows, slot).await;
+            timer.observe_duration();
+            let Some(kept) = inserted? else {
                 self.queue.refresh_catalog().await?;
                 continue;
             };
@@ -222,6 +225,7 @@ impl Writer {
             self.queue.inner.depths.added(queue, deliveries);
         }
         self.queue.inner.rollups.enqueued(&rows, &kept);
+        self.queue.inner.metrics.enqueued(&rows, &kept, snapshot);
         // Before the dispatcher has them: nothing is told of a delivery before its task.
         self.queue.tell_enqueued(&rows, &kept);
         self.hand_over(snapshot, rows, &kept).await;

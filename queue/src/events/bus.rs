@@ -63,7 +63,7 @@ pub(crate) struct Bus {
     /// What is wanted here has changed: other nodes are told.
     pub(super) interest_changed: Notify,
     pub(super) stop: CancellationToken,
-    pub(super) subscribers: watch::Sender<usize>,
+    pub(crate) subscribers: watch::Sender<usize>,
     numbers: AtomicU64,
     pub(super) buffer: usize,
 }

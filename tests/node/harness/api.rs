@@ -61,6 +61,11 @@ impl Api {
         }
     }
 
+    /// Talks to another port.
+    pub(crate) fn use_address(&self, address: SocketAddr) {
+        self.use_node(address);
+    }
+
     pub(super) fn use_node(&self, address: SocketAddr) {
         *self.address.lock() = Some(address);
     }

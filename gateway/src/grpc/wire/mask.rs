@@ -9,7 +9,7 @@ use super::Form;
 const FIELD: &str = "update_mask";
 
 /// The settings by name, and those of them that are made of several.
-const SETTINGS: [&str; 14] = [
+const SETTINGS: [&str; 15] = [
     "retry",
     "timeout",
     "connect_timeout",
@@ -24,6 +24,7 @@ const SETTINGS: [&str; 14] = [
     "ordering",
     "retention",
     "redact",
+    "trace_context",
 ];
 const RETRY: [&str; 6] = ["attempts", "initial", "factor", "max", "schedule", "jitter"];
 const ORDERING: [&str; 2] = ["mode", "on_failure"];
@@ -212,7 +213,7 @@ mod tests {
                     "retry": null, "timeout": "2s", "connect_timeout": null, "max_in_flight": 7,
                     "retry_client_errors": null, "rate_limit": null, "adaptive_concurrency": null, "breaker": null,
                     "max_age": null, "disable_after": null, "verdict": null, "ordering": null, "retention": null,
-                    "redact": null,
+                    "redact": null, "trace_context": null,
                 }),
             ),
         ] {

@@ -28,6 +28,7 @@ pub(in crate::grpc) fn read(given: v1::DeliverySettings, form: &mut Form) -> Del
         ordering: given.ordering.map(|ordering| read_ordering(ordering, form)),
         retention: given.retention.map(|policy| read_retention(&policy, form)),
         redact: (!given.redact.is_empty()).then_some(given.redact),
+        trace_context: given.trace_context,
     }
 }
 
@@ -161,6 +162,7 @@ pub(in crate::grpc) fn settings(settings: DeliverySettings) -> v1::DeliverySetti
         ordering: settings.ordering.map(ordering),
         retention: settings.retention.map(retention),
         redact: settings.redact.unwrap_or_default(),
+        trace_context: settings.trace_context,
     }
 }
 

@@ -36,7 +36,7 @@ const fn with(method: &'static str, path: &'static str, body: Option<&'static st
 pub(crate) const SOME_ID: &str = "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1";
 
 /// In the order of the API; what deletes comes last of its kind.
-pub(crate) const ROUTES: [Route; 71] = [
+pub(crate) const ROUTES: [Route; 72] = [
     post("/v1/queues", r#"{"name":"{queue}"}"#, Manage),
     get("/v1/queues", Read),
     get("/v1/queues/{queue}", Read),
@@ -143,4 +143,5 @@ pub(crate) const ROUTES: [Route; 71] = [
     act("/v1/vault/rotate", Admin),
     get("/v1/storage", Admin),
     get("/v1/system", Admin),
+    get("/metrics", Read),
 ];

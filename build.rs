@@ -1,4 +1,5 @@
-//! Builds the console, or leaves it out, and writes the list of its files for `src/console`.
+//! Builds the console, or leaves it out, and writes the list of its files for `src/console.rs`. Here and not in `gateway`, so that the gateway
+//! compiles meanwhile.
 //!
 //! `CONSOLE` says what is done: `auto` (or nothing), it is built in a release build and left out elsewhere; `build`, it is built (in a
 //! debug build quickly, and large); `skip`, a page that says so takes its place; or the absolute path of a folder that was built elsewhere.
@@ -56,8 +57,7 @@ fn choose(out: &Path) -> Result<Vec<File>, String> {
 }
 
 fn build(out: &Path, release: bool) -> Result<Vec<File>, String> {
-    let manifest = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets it")?);
-    let workspace = manifest.parent().ok_or("gateway lies in the workspace")?;
+    let workspace = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or("cargo sets it")?);
     // In the outer build's target folder, which is known by a tag; so it outlives this build script's own folder.
     let is_target = |path: &&Path| path.join("CACHEDIR.TAG").exists();
     let target = out
@@ -67,7 +67,7 @@ fn build(out: &Path, release: bool) -> Result<Vec<File>, String> {
         .last()
         .unwrap_or(out);
     let dist = console_build::build(Options {
-        workspace,
+        workspace: &workspace,
         work: &target.join("console"),
         release,
     })?;
@@ -90,7 +90,7 @@ fn table(files: &[File]) -> io::Result<String> {
         Some(path) => format!("Some(include_bytes!({:?}))", path.display().to_string()),
         None => "None".to_owned(),
     };
-    let mut table = String::from("static FILES: &[File] = &[\n");
+    let mut table = String::from("&[\n");
     for file in files {
         let mut hasher = DefaultHasher::new();
         fs::read(&file.plain)?.hash(&mut hasher);
@@ -98,7 +98,7 @@ fn table(files: &[File]) -> io::Result<String> {
         let plain = file.gzip.is_none().then_some(&file.plain);
         let _ = writeln!(
             table,
-            "    File {{ url: {:?}, media_type: {:?}, immutable: {}, tag: \"\\\"{:016x}\\\"\", brotli: {}, gzip: {}, plain: {} }},",
+            "    ConsoleFile {{ url: {:?}, media_type: {:?}, immutable: {}, tag: \"\\\"{:016x}\\\"\", brotli: {}, gzip: {}, plain: {} }},",
             file.url,
             file.media_type,
             file.immutable,
@@ -108,6 +108,6 @@ fn table(files: &[File]) -> io::Result<String> {
             included(plain),
         );
     }
-    table += "];\n";
+    table += "]\n";
     Ok(table)
 }
