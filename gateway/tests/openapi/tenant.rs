@@ -131,7 +131,7 @@ impl Things {
     /// # Panics
     /// If it has a parameter that nobody told here how to fill.
     pub(crate) fn path(&self, operation: &Operation) -> String {
-        let id = match operation.path.split('/').nth(2).unwrap() {
+        let id = match operation.path.split('/').nth(2).unwrap_or_default() {
             "endpoints" => &self.endpoint,
             "tasks" => &self.task,
             "deliveries" => &self.delivery,
