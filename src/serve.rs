@@ -91,13 +91,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     {
         warn!(path = %path.display(), "a key for signing secrets was made; every other node needs the same (secrets.key)");
     }
-    let url = match &own_database {
-        Some(server) => server.url(),
-        None => effective
-            .get(&settings::DATABASE_URL)
-            .map(String::from)
-            .unwrap_or_default(),
-    };
+    let url = database_url(effective, own_database.as_ref());
     let older = effective.get(&settings::SECRETS_OLDER_KEYS);
     let vault = older
         .iter()
@@ -333,6 +327,17 @@ impl Ports {
         };
         let (rest, grpc, metrics) = tokio::join!(rest, grpc, metrics);
         Ok(rest.and(grpc).and(metrics)?)
+    }
+}
+
+/// Where the database is: this node's own, or the one that is configured.
+fn database_url(effective: &Effective, own: Option<&embedded::Server>) -> String {
+    match own {
+        Some(server) => server.url(),
+        None => effective
+            .get(&settings::DATABASE_URL)
+            .map(String::from)
+            .unwrap_or_default(),
     }
 }
 

@@ -1,7 +1,5 @@
 //! Where tasks come from: through how many servers like this one, and of which trace. Kept with each, and sent on with each attempt.
 
-use std::time::SystemTime;
-
 use axum::http::HeaderMap;
 use opentelemetry::{
     Context, KeyValue, global,
@@ -112,10 +110,7 @@ impl Enqueuing {
             return commit.await;
         };
         let around = Context::new().with_remote_span_context(whole.span_context().clone());
-        let mut span = tracer
-            .span_builder("commit")
-            .with_start_time(SystemTime::now())
-            .start_with_context(tracer, &around);
+        let mut span = tracer.span_builder("commit").start_with_context(tracer, &around);
         let done = commit.await;
         span.end();
         done

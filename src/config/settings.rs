@@ -229,7 +229,7 @@ settings! {
 
     /// A port of its own for `/metrics`, without keys, for monitoring alone. Empty: only on `gateway.listen`, to keys with the scope `read`.
     METRICS_LISTEN: Maybe<Listen> = "metrics.listen", Fixed(""), Maybe(Listen);
-    /// Where traces are sent: the OTLP over HTTP address of a collector, such as http://127.0.0.1:4318/v1/traces. Empty: nowhere.
+    /// Where traces are sent: the OTLP over HTTP address of a collector, such as <http://127.0.0.1:4318/v1/traces>. Empty: nowhere.
     TRACES_ENDPOINT: Maybe<HttpUrl> = "traces.endpoint", Fixed(""), Maybe(HttpUrl);
     /// The share of enqueues that begin a trace, 0 to 1. Where the producer sends a `traceparent` it decides itself. At one in a hundred
     /// the cost is not to be measured.

@@ -24,7 +24,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 use checkout::Checkout;
-use step::{STEPS, choose};
+use step::{BY_NAME, STEPS, Step, choose};
 
 const USAGE: &str = "\
 cargo xtask test [--only NAME[,NAME]]   install or name what is missing, then run every check
@@ -50,10 +50,15 @@ fn main() -> ExitCode {
 fn run(arguments: &[&str]) -> Result<ExitCode> {
     let checkout = Checkout::find()?;
     match arguments {
-        ["test"] => Ok(step::run_all(&checkout, &STEPS.iter().collect::<Vec<_>>())),
-        ["test", "--only", names] => Ok(step::run_all(&checkout, &choose(STEPS, names)?)),
+        ["test"] => {
+            for Step { name, purpose, .. } in BY_NAME {
+                println!("not a part of this, but of `--only {name}`: {purpose}");
+            }
+            Ok(step::run_all(&checkout, &STEPS.iter().collect::<Vec<_>>()))
+        }
+        ["test", "--only", names] => Ok(step::run_all(&checkout, &choose(&all(), names)?)),
         ["list"] => {
-            for step in STEPS {
+            for step in all() {
                 println!("{:<10} {}", step.name, step.purpose);
             }
             Ok(ExitCode::SUCCESS)
@@ -70,6 +75,10 @@ fn run(arguments: &[&str]) -> Result<ExitCode> {
         }
         other => bail!("`cargo xtask {}` is not known\n\n{USAGE}", other.join(" ")),
     }
+}
+
+fn all() -> Vec<&'static Step> {
+    STEPS.iter().chain(BY_NAME).collect()
 }
 
 /// Holds a cluster open until Ctrl-C ends this process, with which the cluster goes too.

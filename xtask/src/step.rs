@@ -106,19 +106,21 @@ pub(crate) const STEPS: &[Step] = &[
         needs: &[Tool::Python, Tool::Systemd],
         run: packages::check,
     },
-    Step {
-        name: "release",
-        purpose: "the image's own build passes, and its program is as small, quick to start and modest as promised",
-        needs: &[Tool::Postgres, Tool::Python],
-        run: packages::release,
-    },
 ];
+
+/// What takes another whole build, and is run by its name: before a release is made.
+pub(crate) const BY_NAME: &[Step] = &[Step {
+    name: "release",
+    purpose: "the image's own build passes, and its program is as small, quick to start and modest as promised",
+    needs: &[Tool::Postgres, Tool::Python],
+    run: packages::release,
+}];
 
 /// The steps of these comma-separated names, in their own order.
 ///
 /// # Errors
 /// When a name is not that of a step.
-pub(crate) fn choose<'a>(steps: &'a [Step], names: &str) -> Result<Vec<&'a Step>> {
+pub(crate) fn choose<'a>(steps: &[&'a Step], names: &str) -> Result<Vec<&'a Step>> {
     let names: Vec<&str> = names.split(',').map(str::trim).collect();
     if let Some(unknown) = names
         .iter()
@@ -127,7 +129,11 @@ pub(crate) fn choose<'a>(steps: &'a [Step], names: &str) -> Result<Vec<&'a Step>
         let known = steps.iter().map(|step| step.name).collect::<Vec<_>>().join(", ");
         bail!("there is no step `{unknown}`; there are: {known}");
     }
-    Ok(steps.iter().filter(|step| names.contains(&step.name)).collect())
+    Ok(steps
+        .iter()
+        .copied()
+        .filter(|step| names.contains(&step.name))
+        .collect())
 }
 
 /// How a step ended.
@@ -222,7 +228,7 @@ mod tests {
 
     #[test]
     fn names_choose_steps_in_the_order_of_the_list() {
-        let chosen = choose(STEPS, "test, fmt").unwrap();
+        let chosen = choose(&STEPS.iter().collect::<Vec<_>>(), "test, fmt").unwrap();
         assert_eq!(
             chosen.iter().map(|step| step.name).collect::<Vec<_>>(),
             ["fmt", "test"]
@@ -231,7 +237,7 @@ mod tests {
 
     #[test]
     fn an_unknown_name_is_refused_with_the_known_ones() {
-        let Err(error) = choose(STEPS, "fmt,tset") else {
+        let Err(error) = choose(&STEPS.iter().collect::<Vec<_>>(), "fmt,tset") else {
             panic!("`tset` was taken for a step")
         };
         let error = error.to_string();

@@ -60,7 +60,7 @@ pub(super) fn check_password(password: &str, name: &str, field: &str, problems: 
         .is_some_and(|first| password.chars().all(|c| c == first));
     let little_more = password.len() < 2 * name.len() && password.to_ascii_lowercase().contains(name);
     problems.require(
-        !one_letter && !little_more,
+        !(one_letter || little_more),
         field,
         "one that is harder to guess: neither one character again and again, nor the name with little more",
     );

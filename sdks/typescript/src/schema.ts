@@ -1452,6 +1452,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read the metrics of this node
+         * @description In the text format of Prometheus. Each node has its own. A key that does not reach all queues sees the series of its own queues.
+         *
+         *     Needs the scope `read`.
+         */
+        get: operations["metrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/readyz": {
         parameters: {
             query?: never;
@@ -2002,6 +2024,8 @@ export interface components {
              *     every element or field. What is sent stays as it is. At most 50; for queues alone.
              */
             redact?: string[] | null;
+            /** @description Whether requests carry `traceparent`, by which their receiver's own spans join the trace of the task; default true. */
+            trace_context?: boolean | null;
         };
         /**
          * @description Where a delivery is.
@@ -7476,6 +7500,32 @@ export interface operations {
                     "application/json": components["schemas"]["Health"];
                 };
             };
+        };
+    };
+    metrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The metrics. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
         };
     };
     ready: {

@@ -279,6 +279,10 @@ class AsyncOperations(AsyncTransport):
         """Read what runs: versions, nodes, and the configuration of the node that is asked."""
         return await self.call("GET", "/v1/system")
 
+    async def metrics(self) -> None:
+        """Read the metrics of this node."""
+        return await self.call("GET", "/metrics")
+
     async def ready(self) -> types.Health:
         """Whether this node is of use."""
         return await self.call("GET", "/readyz")

@@ -279,6 +279,10 @@ class Operations(Transport):
         """Read what runs: versions, nodes, and the configuration of the node that is asked."""
         return self.call("GET", "/v1/system")
 
+    def metrics(self) -> None:
+        """Read the metrics of this node."""
+        return self.call("GET", "/metrics")
+
     def ready(self) -> types.Health:
         """Whether this node is of use."""
         return self.call("GET", "/readyz")

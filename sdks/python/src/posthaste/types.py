@@ -2239,6 +2239,10 @@ class DeliverySettings(TypedDict):
     Fields of JSON that are shown and stored as hashes: JSON pointers (RFC 6901) such as `/card/number`, where a part `*` stands for
     every element or field. What is sent stays as it is. At most 50; for queues alone.
     """
+    trace_context: NotRequired[bool | None]
+    """
+    Whether requests carry `traceparent`, by which their receiver's own spans join the trace of the task; default true.
+    """
 
 
 class Endpoint(TypedDict):
