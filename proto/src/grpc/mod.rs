@@ -41,6 +41,7 @@ sources!(
     "queues.proto",
     "replays.proto",
     "settings.proto",
+    "system.proto",
     "tasks.proto",
     "traffic.proto",
     "verdicts.proto",
