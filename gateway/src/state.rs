@@ -65,6 +65,7 @@ struct Inner {
     surroundings: OnceLock<Surroundings>,
     ready: Ready,
     measure: OnceLock<Measure>,
+    measuring: tokio::sync::Mutex<()>,
     metrics: Metrics,
     key_looks: KeyLooks,
     guesses: Guesses,
@@ -123,6 +124,7 @@ impl Gateway {
                 surroundings: OnceLock::new(),
                 ready,
                 measure: OnceLock::new(),
+                measuring: tokio::sync::Mutex::default(),
                 metrics,
                 key_looks,
                 guesses,
@@ -144,6 +146,11 @@ impl Gateway {
     pub fn measured_by(&self, measure: Measure) {
         // A second one would be a slip of the root's; the first stays.
         let _ = self.inner.measure.set(measure);
+    }
+
+    /// Who measures and tells has this meanwhile: gauges are built up anew each time, which two at once would do twice.
+    pub(crate) fn measuring(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.measuring
     }
 
     pub(crate) fn measure(&self) {

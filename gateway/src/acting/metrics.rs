@@ -15,6 +15,7 @@ impl Acting {
 
 /// The page for somebody who reaches so much.
 pub(crate) async fn page(gateway: &Gateway, reach: &queue::rights::Reach) -> Result<String, Refusal> {
+    let _turn = gateway.measuring().lock().await;
     // What is counted as it happens is there although the database is away.
     if let Err(error) = gateway.queue().measure().await {
         tracing::debug!(%error, "backlogs could not be read for the metrics");
