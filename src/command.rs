@@ -82,7 +82,7 @@ fn start_telemetry(effective: &Effective) -> Result<()> {
     let colour = std::io::stderr().is_terminal();
     telemetry::start(
         effective.get(&settings::LOG_FORMAT),
-        &effective.get(&settings::LOG_LEVEL),
+        effective.get(&settings::LOG_LEVEL),
         colour,
     )
 }

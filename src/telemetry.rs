@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use url::Url;
@@ -18,11 +18,8 @@ use crate::config::LogFormat;
 /// Time for one delivery of spans to the collector (OTLP, "Exporter configuration": the default there).
 const EXPORT: Duration = Duration::from_secs(10);
 
-/// Starts logging. `filter` as in `log.level`; `colour` for text on a terminal. To be called once a process.
-pub fn start(format: LogFormat, filter: &str, colour: bool) -> Result<()> {
-    let filter = EnvFilter::builder()
-        .parse(filter)
-        .context("log.level is not a filter")?;
+/// Starts logging. `filter` is what `log.level` says; `colour` for text on a terminal. To be called once a process.
+pub fn start(format: LogFormat, filter: Targets, colour: bool) -> Result<()> {
     let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
     let registry = tracing_subscriber::registry().with(filter);
     match format {

@@ -159,7 +159,7 @@ fn all_problems_at_once_with_place_and_remedy() {
     let problems = Try {
         file: "[dispatcher]\ntimeout = true\nmax_in_flight = \"many\"\n[gatewya]\nlisten = 1\n[log]\nformat = \"xml\"",
         environment: &[("POSTHASTE_GATEWAY_LISTE", "127.0.0.1:1"), ("POSTHASTE_GATEWAY_LISTEN", "localhost")],
-        set: &["timeout=5s", "nonsense", "gateway.payload_max=1GiB"],
+        set: &["timeout=5s", "nonsense", "gateway.payload_max=1GiB", "log.level=info,dispatcher=loud"],
         ..Try::default()
     }
     .problems();
@@ -193,6 +193,10 @@ fn all_problems_at_once_with_place_and_remedy() {
         (
             "flag --set gateway.payload_max",
             "\"1GiB\" is too large; allowed: 1KiB to 64MiB",
+        ),
+        (
+            "flag --set log.level",
+            "log.level: \"info,dispatcher=loud\" has \"loud\" in it, which is not a level; allowed: off, error",
         ),
     ];
     for (place, part) in expected {

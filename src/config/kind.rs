@@ -7,7 +7,7 @@ use std::time::Duration;
 use dispatcher::push::Proxy;
 use ipnet::IpNet;
 use proto::Span;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use url::Url;
 
 use super::secrecy::Secrecy;
@@ -390,23 +390,49 @@ impl Kind for Keys {
     }
 }
 
-/// Which log lines are written.
+/// Which log lines are written: a level for all parts of the program, and levels of their own for some.
 #[derive(Debug)]
 pub struct LogFilter;
 
 impl Kind for LogFilter {
-    type Value = String;
+    type Value = Targets;
 
-    fn parse(&self, text: &str) -> Result<String, String> {
-        EnvFilter::builder()
-            .parse(text)
-            .map_err(|error| format!("is not a filter ({error})"))?;
-        Ok(text.to_owned())
+    fn parse(&self, text: &str) -> Result<Targets, String> {
+        let mut items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let mut any = false;
+        let targets = items.try_fold(Targets::new(), |targets, item| {
+            any = true;
+            match item.split_once('=') {
+                None => Ok(targets.with_default(log_level(item)?)),
+                Some((part, level)) if is_log_part(part.trim()) => {
+                    Ok(targets.with_target(part.trim(), log_level(level.trim())?))
+                }
+                Some((part, _)) => Err(format!("has {part:?} in it, which names no part of the program")),
+            }
+        })?;
+        if any {
+            Ok(targets)
+        } else {
+            Err("names no level".to_owned())
+        }
     }
 
     fn allowed(&self) -> String {
-        "error, warn, info, debug or trace; also by part, such as info,dispatcher=debug".to_owned()
+        "off, error, warn, info, debug or trace; also by part, such as info,dispatcher=debug".to_owned()
     }
+}
+
+/// A word alone must be a level: taken for the name of a part, a mistyped one would silence all others.
+fn log_level(word: &str) -> Result<LevelFilter, String> {
+    // Without a word there is a level as well, for whoever made the type.
+    let level = word.parse().ok().filter(|_| !word.is_empty());
+    level.ok_or_else(|| format!("has {word:?} in it, which is not a level"))
+}
+
+/// Whether it can be the path of a module, or its beginning.
+fn is_log_part(part: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '-' | '.');
+    !part.is_empty() && part.chars().all(allowed)
 }
 
 /// A setting that may be left out; empty text is the same as leaving it out.
@@ -514,6 +540,53 @@ mod tests {
             ("h/db", false),
         ] {
             assert_eq!(DatabaseUrl.parse(text).is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn log_filters() {
+        use tracing::Level;
+        let lets = |text: &str, part, level| {
+            LogFilter
+                .parse(text)
+                .map(|filter| filter.would_enable(part, &level))
+        };
+        for (text, part, level, expected) in [
+            ("info", "queue::sweep", Level::INFO, true),
+            ("info", "queue::sweep", Level::DEBUG, false),
+            ("INFO", "queue", Level::INFO, true),
+            ("off", "queue", Level::ERROR, false),
+            ("info,dispatcher=debug", "dispatcher::lane", Level::DEBUG, true),
+            ("info,dispatcher=debug", "dispatcher::lane", Level::TRACE, false),
+            ("info,dispatcher=debug", "queue", Level::DEBUG, false),
+            (" info , dispatcher = debug ,", "queue", Level::INFO, true),
+            (
+                "dispatcher::push=warn,dispatcher=debug",
+                "dispatcher::push::tls",
+                Level::INFO,
+                false,
+            ),
+            ("dispatcher=debug", "queue", Level::ERROR, false),
+        ] {
+            assert_eq!(
+                lets(text, part, level),
+                Ok(expected),
+                "{text} of {part} at {level}"
+            );
+        }
+        for (text, problem) in [
+            ("loud", "\"loud\" in it, which is not a level"),
+            ("infoo,dispatcher=debug", "\"infoo\""),
+            ("info,dispatcher=loud", "\"loud\""),
+            ("info,dispatcher=", "\"\""),
+            ("info,=debug", "names no part"),
+            ("info,dispatcher[{id}]=debug", "names no part"),
+            ("a=b=debug", "\"b=debug\""),
+            ("", "names no level"),
+            (" , ", "names no level"),
+        ] {
+            let refused = LogFilter.parse(text).unwrap_err();
+            assert!(refused.contains(problem), "{text:?}: {refused}");
         }
     }
 
