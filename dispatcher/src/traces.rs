@@ -4,12 +4,9 @@ use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use opentelemetry::{
-    Context, KeyValue, global,
+    KeyValue, global,
     global::BoxedSpan,
-    trace::{
-        Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
-        Tracer,
-    },
+    trace::{Span as _, SpanKind, Status, Tracer},
 };
 use queue::{
     Delivery,
@@ -43,7 +40,7 @@ impl Traced {
         // Where none are exported, this makes spans of nothing.
         let tracer = global::tracer("posthaste");
         let parent = content.headers.get(TRACEPARENT).and_then(|text| Span::read(text));
-        let around = remote(parent.unwrap_or(sent));
+        let around = parent.unwrap_or(sent).around();
         let number = i64::from(delivery.attempts) + 1;
         let names = [
             KeyValue::new("posthaste.task", content.id.to_string()),
@@ -102,15 +99,4 @@ impl Traced {
         }
         span.end_with_timestamp(SystemTime::from(finished.ended_at));
     }
-}
-
-/// The context of a span that another program, or another part of this one, began.
-fn remote(span: Span) -> Context {
-    Context::new().with_remote_span_context(SpanContext::new(
-        TraceId::from_bytes(span.trace.to_be_bytes()),
-        SpanId::from_bytes(span.id.to_be_bytes()),
-        TraceFlags::SAMPLED,
-        true,
-        TraceState::default(),
-    ))
 }

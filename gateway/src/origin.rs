@@ -4,10 +4,7 @@ use axum::http::HeaderMap;
 use opentelemetry::{
     Context, KeyValue, global,
     global::{BoxedSpan, BoxedTracer},
-    trace::{
-        Span as _, SpanContext, SpanId, SpanKind, Status, TraceContextExt, TraceFlags, TraceId, TraceState,
-        Tracer,
-    },
+    trace::{Span as _, SpanKind, Status, TraceContextExt, Tracer},
 };
 use queue::{
     task::{self, Checked},
@@ -82,7 +79,7 @@ impl Enqueuing {
             return nothing;
         }
         let tracer = global::tracer("posthaste");
-        let around = parent.map_or_else(Context::new, remote);
+        let around = parent.map_or_else(Context::new, Span::around);
         let whole = tracer
             .span_builder(name)
             .with_kind(SpanKind::Server)
@@ -125,20 +122,4 @@ impl Enqueuing {
         }
         whole.end();
     }
-}
-
-/// A span of another program's.
-fn remote(span: Span) -> Context {
-    let flags = if span.sampled {
-        TraceFlags::SAMPLED
-    } else {
-        TraceFlags::default()
-    };
-    Context::new().with_remote_span_context(SpanContext::new(
-        TraceId::from_bytes(span.trace.to_be_bytes()),
-        SpanId::from_bytes(span.id.to_be_bytes()),
-        flags,
-        true,
-        TraceState::default(),
-    ))
 }

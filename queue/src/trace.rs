@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
+
 use crate::id::{AttemptId, TaskId};
 
 /// The header that names the trace and the span.
@@ -57,6 +59,23 @@ impl Span {
             id: id.max(1),
             ..self
         }
+    }
+
+    /// What a span of this process is begun in that is to be a child of this one, which somebody else began: another program, or another
+    /// part of this one.
+    pub fn around(self) -> opentelemetry::Context {
+        let flags = if self.sampled {
+            TraceFlags::SAMPLED
+        } else {
+            TraceFlags::default()
+        };
+        opentelemetry::Context::new().with_remote_span_context(SpanContext::new(
+            TraceId::from_bytes(self.trace.to_be_bytes()),
+            SpanId::from_bytes(self.id.to_be_bytes()),
+            flags,
+            true,
+            TraceState::default(),
+        ))
     }
 
     /// That of an attempt: of the trace that the task's headers name, else of one of the task's own (its id has 16 bytes, as a trace's
@@ -133,6 +152,19 @@ mod tests {
             format!("00-{TRACE}-+0f067aa0ba902b7-01"),
         ] {
             assert_eq!(Span::read(&wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_child_is_begun_in_the_same_trace_and_recorded_like_it() {
+        for flags in ["00", "01"] {
+            let span = Span::read(&format!("00-{TRACE}-00f067aa0ba902b7-{flags}")).unwrap();
+            let around = span.around();
+            let parent = around.span().span_context().clone();
+            assert!(parent.is_valid() && parent.is_remote());
+            assert_eq!(parent.trace_id().to_string(), TRACE);
+            assert_eq!(parent.span_id().to_string(), "00f067aa0ba902b7");
+            assert_eq!(parent.is_sampled(), flags == "01");
         }
     }
 
