@@ -12,6 +12,7 @@ mod endpoints;
 mod enqueue;
 mod idempotency;
 mod kit;
+mod metrics;
 mod pages;
 mod queues;
 mod session;
