@@ -5,6 +5,7 @@
 
 pub mod banner;
 pub mod bench;
+mod chores;
 pub mod cli;
 pub mod client;
 pub mod command;

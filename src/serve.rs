@@ -10,16 +10,16 @@ use chrono::{DateTime, Utc};
 use dispatcher::{Dispatcher, push};
 use gateway::{Gateway, Port, Speaks, Tls};
 use proto::Disk;
-use queue::ownership::NodeId;
-use queue::replays::Runner;
+use queue::notify::LookAtDisk;
 use queue::settings::Settings;
 use queue::vault::Vault;
 use queue::{Enqueuer, Queue};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 use crate::banner::{Banner, banner};
+use crate::chores::Chores;
 use crate::config::{self, Effective, Role, settings};
 use crate::console;
 use crate::embedded;
@@ -38,15 +38,6 @@ pub struct Surroundings {
     /// This machine's name, by which the node is known to people.
     pub host: String,
 }
-
-/// How often counts are written: what a crash can lose of them.
-const FLUSH: Duration = Duration::from_secs(5);
-
-/// The pause after which storage is looked after again where there was more than one round could take.
-const KEEP_ON: Duration = Duration::from_millis(100);
-
-/// The pause after which replays are gone on with while the database is away.
-const REPLAY_AGAIN: Duration = Duration::from_secs(2);
 
 /// How long an external database may take to appear at start: beside it in a compose file, it starts at the same time.
 const DATABASE_PATIENCE: Duration = Duration::from_mins(1);
@@ -122,13 +113,15 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     };
     let enqueuer = Enqueuer::start(&queue, &enqueue_config(effective));
     let chores_stop = CancellationToken::new();
-    let chores = tokio::spawn(chores(
+    let disk = disk_in(own_database.is_some().then_some(data_dir));
+    let chores = Chores::new(
+        effective,
         queue.clone(),
         node.id,
-        effective.get(&settings::STORAGE_SWEEP_INTERVAL),
+        disk.clone(),
         dispatcher.is_none(),
-        chores_stop.clone(),
-    ));
+    );
+    let chores = tokio::spawn(chores.run(chores_stop.clone()));
 
     let ready_dispatcher = dispatcher.clone();
     let ready = move || ready_dispatcher.as_ref().is_none_or(Dispatcher::is_ready);
@@ -140,8 +133,10 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         Arc::new(vet),
         Arc::new(ready),
     );
-    let own_folder = own_database.is_some().then_some(data_dir);
-    gateway.describe(described(effective, own_folder));
+    gateway.describe(gateway::Surroundings {
+        configuration: config::entries(effective),
+        disk,
+    });
     if let Some(dispatcher) = dispatcher.clone() {
         gateway.measured_by(Arc::new(move || dispatcher.measure()));
     }
@@ -401,78 +396,6 @@ async fn once_there<T>(stop: &CancellationToken, attempt: impl AsyncFn() -> queu
     }
 }
 
-/// What is done now and then: counts are written, what is over is swept away; and replays go on. A node without a dispatcher follows the catalog here.
-async fn chores(queue: Queue, node: NodeId, sweep: Duration, follow: bool, stop: CancellationToken) {
-    let flushing = async {
-        loop {
-            tokio::time::sleep(FLUSH).await;
-            if let Err(error) = queue.flush_rollups().await {
-                debug!(%error, "counts could not be written; they are kept");
-            }
-            if let Err(error) = queue.flush_key_uses().await {
-                debug!(%error, "when keys were used could not be written; it is kept");
-            }
-        }
-    };
-    let sweeping = async {
-        loop {
-            match queue.sweep(now()).await {
-                Ok(report) if report.is_empty() => {}
-                Ok(report) => info!(?report, "swept"),
-                Err(error) => warn!(%error, "the sweep failed; tried again soon"),
-            }
-            tokio::time::sleep(sweep).await;
-        }
-    };
-    let keeping = async {
-        loop {
-            let pause = match queue.keep_to_retention(now()).await {
-                Ok(kept) => {
-                    if !kept.is_empty() {
-                        info!(?kept, "what is kept no longer is gone");
-                    }
-                    if kept.more { KEEP_ON } else { sweep }
-                }
-                Err(error) => {
-                    warn!(%error, "what is kept no longer could not go; tried again soon");
-                    sweep
-                }
-            };
-            tokio::time::sleep(pause).await;
-        }
-    };
-    let replaying = async {
-        let mut runner = Runner::new(queue.clone(), node);
-        loop {
-            let pause = match runner.run_once(now()).await {
-                Ok(report) => report.pause,
-                Err(error) => {
-                    warn!(%error, "replays could not go on; tried again soon");
-                    REPLAY_AGAIN
-                }
-            };
-            tokio::time::sleep(pause).await;
-        }
-    };
-    let following = async {
-        if follow {
-            // Nobody here acts on hints; a closed channel drops them.
-            let (hints, _) = tokio::sync::mpsc::channel(1);
-            queue.follow(hints, stop.clone()).await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = flushing => {}
-        () = sweeping => {}
-        () = keeping => {}
-        () = replaying => {}
-        () = following => {}
-    }
-}
-
 fn queue_config(effective: &Effective, url: String) -> queue::Config {
     queue::Config {
         listen_url: effective.get(&settings::DATABASE_LISTEN_URL).map(String::from),
@@ -538,20 +461,16 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
     }
 }
 
-/// What the gateway tells of this node. The disk on which the database lies is known where it is this node's own: in `own_folder`.
-fn described(effective: &Effective, own_folder: Option<PathBuf>) -> gateway::Surroundings {
-    let disk = move || {
+/// What is known of the disk on which the database lies: where that is this node's own, in `own_folder`.
+fn disk_in(own_folder: Option<PathBuf>) -> LookAtDisk {
+    Arc::new(move || {
         let known = rustix::fs::statvfs(own_folder.as_deref()?).ok()?;
         Some(Disk {
             total_bytes: known.f_blocks.saturating_mul(known.f_frsize),
             // What is left for whoever is not root.
             free_bytes: known.f_bavail.saturating_mul(known.f_frsize),
         })
-    };
-    gateway::Surroundings {
-        configuration: config::entries(effective),
-        disk: Arc::new(disk),
-    }
+    })
 }
 
 /// The time.

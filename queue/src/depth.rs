@@ -82,6 +82,20 @@ impl Depths {
 }
 
 impl Queue {
+    /// Deliveries that have not ended, by queue: those of queues that have any, or had. One look at a small table.
+    pub(crate) async fn backlogs(&self) -> Result<Vec<(QueueId, i64)>> {
+        let rows = sqlx::query!(
+            r#"-- backlogs
+            SELECT queue_id, sum(deliveries)::bigint AS "deliveries!" FROM depths GROUP BY queue_id"#
+        )
+        .fetch_all(&self.inner.pool)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (row.queue_id, row.deliveries))
+            .collect())
+    }
+
     /// Whether another task may be put into the queue, by its limit if it has one. The depth is half a second old at most, but for what
     /// this node added: so a queue may get as much deeper than its limit as other nodes add in that time, and by one batch.
     pub async fn has_room(&self, queue: &QueueEntry, now: Instant) -> Result<bool> {

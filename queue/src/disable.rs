@@ -1,18 +1,16 @@
-//! Endpoints that are disabled by what came of them, and enabled by a test that passes.
+//! Endpoints that are disabled by what came of them, and enabled by a test that passes; and who is told.
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use proto::EndpointStatus;
 use serde_json::json;
-use tracing::warn;
+use sqlx::PgConnection;
 
 use crate::{
     db::Queue,
     endpoint::Endpoint,
-    enqueue::{self, Enqueuer, Target},
     error::{Error, Result},
-    id::EndpointId,
-    task::{self, NewTask},
+    id::{EndpointId, QueueId},
+    notify::{self, Condition, Kind, Notice},
 };
 
 /// The queue on which those who run an installation are told what they must know, if they have made it.
@@ -40,6 +38,51 @@ impl DisabledBy {
     }
 }
 
+/// Who enabled an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum EnabledBy {
+    /// A person.
+    Hand,
+    /// A test that passed.
+    Test,
+}
+
+/// What an endpoint's status becomes, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn<'a> {
+    Enabled(EnabledBy),
+    Paused,
+    /// With the reason.
+    Disabled(DisabledBy, &'a str),
+}
+
+impl<'a> Turn<'a> {
+    pub(crate) fn status(self) -> EndpointStatus {
+        match self {
+            Self::Enabled(_) => EndpointStatus::Enabled,
+            Self::Paused => EndpointStatus::Paused,
+            Self::Disabled(..) => EndpointStatus::Disabled,
+        }
+    }
+
+    /// Who disabled it and why, if it is that.
+    pub(crate) fn why(self) -> Option<(DisabledBy, &'a str)> {
+        match self {
+            Self::Disabled(by, reason) => Some((by, reason)),
+            Self::Enabled(_) | Self::Paused => None,
+        }
+    }
+}
+
+/// An endpoint whose status changes, as people know it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Turned<'a> {
+    pub(crate) id: EndpointId,
+    pub(crate) queue_id: QueueId,
+    pub(crate) queue: &'a str,
+    pub(crate) url: &'a str,
+}
+
 impl Queue {
     /// Disables an endpoint because of what came of it, and tells those who run the installation. Nothing happens if it is gone.
     pub async fn disable_endpoint(
@@ -49,19 +92,11 @@ impl Queue {
         reason: &str,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let why = Some((by, reason));
         match self
-            .write_status(endpoint.id, EndpointStatus::Disabled, why, now)
+            .write_status(endpoint.id, Turn::Disabled(by, reason), now)
             .await
         {
-            Ok(true) => {
-                // It is disabled, whether or not somebody hears of it.
-                if let Err(error) = self.tell_ops(endpoint, by, reason, now).await {
-                    warn!(endpoint = %endpoint.id, %error, "the disabling of an endpoint could not be told on {OPS_QUEUE}");
-                }
-                Ok(())
-            }
-            Ok(false) | Err(Error::NotFound(_)) => Ok(()),
+            Ok(_) | Err(Error::NotFound(_)) => Ok(()),
             Err(error) => Err(error),
         }
     }
@@ -78,44 +113,55 @@ impl Queue {
         if by.is_none_or(|by| by == DisabledBy::Hand.as_str()) {
             return Ok(false);
         }
-        self.write_status(id, EndpointStatus::Enabled, None, now).await
+        self.write_status(id, Turn::Enabled(EnabledBy::Test), now).await
     }
 
-    /// Enqueues a task on [`OPS_QUEUE`]. What becomes of that queue's own endpoints is not told there.
-    async fn tell_ops(
+    /// Notes, with the status that changes, what those who run the installation are told of it: that something other than a person disabled
+    /// an endpoint, and that it is enabled again after that. Whether there is anything to tell.
+    pub(crate) async fn note_turn(
         &self,
-        endpoint: &Endpoint,
-        by: DisabledBy,
-        reason: &str,
+        tx: &mut PgConnection,
+        endpoint: Turned<'_>,
+        turn: Turn<'_>,
         now: DateTime<Utc>,
-    ) -> Result<()> {
-        let snapshot = self.catalog().snapshot();
-        let Some(ops) = snapshot.queues.get(OPS_QUEUE) else {
-            return Ok(());
-        };
-        if endpoint.queue_id == ops.id {
-            return Ok(());
+    ) -> Result<bool, sqlx::Error> {
+        if !self.is_told_of(endpoint.queue_id) {
+            return Ok(false);
         }
-        let told = json!({
+        let now = notify::stored(now);
+        let condition = Condition {
+            kind: Kind::Disabled,
+            subject: endpoint.id,
+        };
+        let (disabled, recovered) = condition.kind.types();
+        let mut payload = json!({
             "endpoint": endpoint.id,
             "queue": endpoint.queue,
             "url": endpoint.url,
-            "disabled_by": by.as_str(),
-            "reason": reason,
             "at": now,
         });
-        let task = NewTask {
-            kind: "endpoint.disabled".to_owned(),
-            payload: Bytes::from(told.to_string()),
-            content_type: "application/json".to_owned(),
-            ..NewTask::default()
+        let kind = match turn {
+            Turn::Disabled(by, reason) if by != DisabledBy::Hand => {
+                notify::begin(tx, condition, now).await?;
+                payload["disabled_by"] = by.as_str().into();
+                payload["reason"] = reason.into();
+                disabled
+            }
+            Turn::Enabled(by) => {
+                let Some(since) = notify::end(tx, condition).await? else {
+                    return Ok(false);
+                };
+                payload["was"] = "disabled".into();
+                payload["enabled_by"] = match by {
+                    EnabledBy::Hand => "hand".into(),
+                    EnabledBy::Test => "test".into(),
+                };
+                payload["since"] = json!(since);
+                recovered
+            }
+            Turn::Disabled(..) | Turn::Paused => return Ok(false),
         };
-        let most = task.payload.len();
-        let task = task::check(task, most, now)?;
-        // So rare that it has a writer to itself.
-        Enqueuer::start(self, &enqueue::Config::default())
-            .enqueue(ops.clone(), vec![task], Target::Matching, now)
-            .await?;
-        Ok(())
+        self.note(tx, &Notice { kind, payload }, now).await?;
+        Ok(true)
     }
 }

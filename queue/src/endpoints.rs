@@ -11,7 +11,7 @@ use crate::{
     catalog,
     change::Change,
     db::Queue,
-    disable::DisabledBy,
+    disable::{DisabledBy, EnabledBy, Turn, Turned},
     endpoint::{self, shard_of},
     error::{Error, Problems, Result},
     id::EndpointId,
@@ -260,23 +260,28 @@ impl Queue {
         status: EndpointStatus,
         now: DateTime<Utc>,
     ) -> Result<proto::Endpoint> {
-        let why = (status == EndpointStatus::Disabled).then_some((DisabledBy::Hand, "disabled by hand"));
-        self.write_status(id, status, why, now).await?;
+        let turn = match status {
+            EndpointStatus::Enabled => Turn::Enabled(EnabledBy::Hand),
+            EndpointStatus::Paused => Turn::Paused,
+            EndpointStatus::Disabled => Turn::Disabled(DisabledBy::Hand, "disabled by hand"),
+        };
+        self.write_status(id, turn, now).await?;
         self.read_endpoint(id).await
     }
 
-    /// Writes a status, with who disabled it and why if it is that. Whether it was another before.
+    /// Writes a status, and tells whoever is to be told. Whether it was another before.
     pub(crate) async fn write_status(
         &self,
         id: EndpointId,
-        status: EndpointStatus,
-        why: Option<(DisabledBy, &str)>,
+        turn: Turn<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
-        let (by, reason) = why.unzip();
+        let (by, reason) = turn.why().unzip();
         let mut change = self.begin_change().await?;
         let before = sqlx::query!(
-            "-- endpoint status: read\nSELECT queue_id, status FROM endpoints WHERE id = $1 AND deleted_at IS NULL",
+            "-- endpoint status: read
+            SELECT e.queue_id, q.name AS queue, e.url, e.status FROM endpoints e JOIN queues q ON q.id = e.queue_id
+            WHERE e.id = $1 AND e.deleted_at IS NULL",
             id
         )
         .fetch_optional(&mut *change.tx)
@@ -286,7 +291,7 @@ impl Queue {
             "-- endpoint status
             UPDATE endpoints SET status = $2, disabled_reason = $3, disabled_by = $6, updated_at = $4, changed = $5 WHERE id = $1",
             id,
-            status_word(status),
+            status_word(turn.status()),
             reason,
             now,
             change.version,
@@ -294,10 +299,20 @@ impl Queue {
         )
         .execute(&mut *change.tx)
         .await?;
+        let event = status_event(catalog::parse_status(&before.status), turn.status());
+        let turned = Turned {
+            id,
+            queue_id: before.queue_id,
+            queue: &before.queue,
+            url: &before.url,
+        };
+        let noted = event.is_some() && self.note_turn(&mut change.tx, turned, turn, now).await?;
         change.commit(self).await?;
-        let event = status_event(catalog::parse_status(&before.status), status);
         if let Some(kind) = event {
             self.tell_endpoints(kind, before.queue_id, &[id], reason, now);
+        }
+        if noted {
+            self.tell_soon(now).await;
         }
         Ok(event.is_some())
     }

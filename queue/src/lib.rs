@@ -12,7 +12,7 @@
 //! - [`replays`]: jobs that make new deliveries of old tasks.
 //! - [`events`]: what happens, told to whoever subscribes.
 //! - [`retention`], [`partition`]: how long what went through is kept, and how it goes. [`redact`]: what is shown of it as hashes alone.
-//! - [`metrics`]: what monitoring is told.
+//! - [`metrics`]: what monitoring is told. [`notify`]: what those who run an installation are told, as tasks.
 //! - [`trace`]: how a task is followed through several programs.
 //! - [`ownership`]: which node pushes for which shard.
 //!
@@ -25,6 +25,7 @@ pub mod auth;
 pub mod cancel;
 pub mod catalog;
 pub mod change;
+mod chores;
 pub mod db;
 pub mod dead_letters;
 pub mod delivery;
@@ -48,6 +49,7 @@ pub mod limits;
 pub mod listen;
 pub mod load;
 pub mod metrics;
+pub mod notify;
 pub mod ordering;
 pub mod outcome;
 mod overview;

@@ -326,17 +326,12 @@ impl Queue {
         metrics
             .subscribers
             .set(i64::try_from(subscribers).unwrap_or(i64::MAX));
-        let rows = sqlx::query!(
-            r#"-- backlogs
-            SELECT queue_id, sum(deliveries)::bigint AS "deliveries!" FROM depths GROUP BY queue_id"#
-        )
-        .fetch_all(&self.inner.pool)
-        .await?;
+        let rows = self.backlogs().await?;
         let snapshot = self.catalog().snapshot();
         let named = |id: &QueueId| snapshot.queue_names.get(id).map(ToString::to_string);
         let mut depths: Vec<(String, i64)> = rows
             .into_iter()
-            .filter_map(|row| Some((named(&row.queue_id)?, row.deliveries.max(0))))
+            .filter_map(|(queue, deliveries)| Some((named(&queue)?, deliveries.max(0))))
             .collect();
         // A gauge may come and go: the deepest have series of their own.
         depths.sort_unstable_by(|(a, deep_a), (b, deep_b)| deep_b.cmp(deep_a).then_with(|| a.cmp(b)));

@@ -18,6 +18,18 @@ const PACE: TimeDelta = TimeDelta::days(7);
 /// How far a forecast goes, in days.
 const HORIZON: i64 = 365;
 
+/// Whether there will be room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Outlook {
+    pub(crate) database_bytes: u64,
+    /// What the database may take.
+    pub(crate) room_bytes: u64,
+    /// What comes in a day.
+    pub(crate) bytes_per_day: u64,
+    /// When there is none left, if that is within a year.
+    pub(crate) full_at: Option<DateTime<Utc>>,
+}
+
 /// A relation's sizes.
 struct Sizes {
     name: String,
@@ -108,11 +120,35 @@ impl Queue {
                 .min(),
             partition_seconds: count(self.partition_length().num_seconds()),
             bytes_per_day: past.pace.map(|(tasks, attempts)| tasks + attempts),
-            forecast: forecast(&past, database_bytes, keeps, disk, now),
+            forecast: forecast(&past, database_bytes, keeps, room_on(disk, database_bytes), now),
             disk,
             tables,
             partitions: shown,
         })
+    }
+
+    /// When the database has no room left, by the forecast: the disk's, or `most` bytes where that is less. `None` while that is not known:
+    /// there is neither, or not a whole day to go by.
+    pub(crate) async fn outlook(
+        &self,
+        disk: Option<Disk>,
+        most: Option<u64>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Outlook>> {
+        let storage = self.storage(disk, now).await?;
+        let database_bytes = storage.database_bytes;
+        let room = match (room_on(disk, database_bytes), most) {
+            (Some(disk), Some(most)) => Some(disk.min(most)),
+            (disk, most) => disk.or(most),
+        };
+        let past = past(&storage.partitions, now);
+        let forecast = forecast(&past, database_bytes, self.longest_keeps(), room, now);
+        Ok(forecast.zip(room).map(|(forecast, room_bytes)| Outlook {
+            database_bytes,
+            room_bytes,
+            bytes_per_day: storage.bytes_per_day.unwrap_or(0),
+            full_at: forecast.disk_full_at,
+        }))
     }
 
     /// All tables of ours. The sizes are those of files: no table is read.
@@ -223,17 +259,17 @@ fn past(partitions: &[StoragePartition], now: DateTime<Utc>) -> Past {
     Past { pace, held }
 }
 
-/// Goes through the days of a year: each brings what the last ones brought, and takes away what no queue keeps any more.
+/// Goes through the days of a year: each brings what the last ones brought, and takes away what no queue keeps any more. `room`: what the
+/// database may take, where that is known.
 fn forecast(
     past: &Past,
     database: u64,
     keeps: [Option<TimeDelta>; 2],
-    disk: Option<Disk>,
+    room: Option<u64>,
     now: DateTime<Utc>,
 ) -> Option<Forecast> {
     let (tasks, attempts) = past.pace?;
     let brings = [tasks, attempts];
-    let room = disk.map(|disk| i128::from(database) + i128::from(disk.free_bytes));
     let (mut peak, mut full) = (i128::from(database), None);
     for day in 1..=HORIZON {
         let then = now + TimeDelta::days(day);
@@ -248,7 +284,7 @@ fn forecast(
             }
         }
         peak = peak.max(size);
-        if full.is_none() && room.is_some_and(|room| size >= room) {
+        if full.is_none() && room.is_some_and(|room| size >= i128::from(room)) {
             full = Some(then);
         }
     }
@@ -256,6 +292,11 @@ fn forecast(
         peak_bytes: u64::try_from(peak).unwrap_or(u64::MAX),
         disk_full_at: full,
     })
+}
+
+/// What the database may take until the disk is full.
+fn room_on(disk: Option<Disk>, database: u64) -> Option<u64> {
+    disk.map(|disk| database.saturating_add(disk.free_bytes))
 }
 
 #[cfg(test)]
@@ -308,9 +349,16 @@ mod tests {
         let all: Vec<_> = (-7..0).map(|day| partition("tasks", day, GIB)).collect();
         let past = past(&all, at(0));
         let week = [Some(TimeDelta::days(7)); 2];
-        let told = forecast(&past, 8 * GIB, week, Some(disk(GIB)), at(0)).unwrap();
+        let told = forecast(&past, 8 * GIB, week, Some(9 * GIB), at(0)).unwrap();
         assert!(told.peak_bytes <= 10 * GIB, "{told:?}");
-        let full = forecast(&past, 8 * GIB, [None, None], Some(disk(100 * GIB)), at(0)).unwrap();
+        let full = forecast(
+            &past,
+            8 * GIB,
+            [None, None],
+            room_on(Some(disk(100 * GIB)), 8 * GIB),
+            at(0),
+        )
+        .unwrap();
         assert_eq!(full.disk_full_at, Some(at(100)));
         assert_eq!(full.peak_bytes, (8 + 365) * GIB);
         let unknown = forecast(&past, 8 * GIB, [None, None], None, at(0)).unwrap();

@@ -3,10 +3,14 @@
 
 mod kit;
 
+use std::{sync::Arc, time::Duration};
+
 use kit::{Kit, now, open};
-use proto::DeadLetterFilter;
+use proto::{DeadLetterFilter, NewQueue};
 use queue::{
+    disable::OPS_QUEUE,
     load::{Cursor, PageRequest},
+    notify::{Thresholds, Watch},
     rights::Reach,
     verdict::Verdict,
 };
@@ -14,6 +18,17 @@ use sqlx::{Connection, PgConnection};
 
 const BACKLOG: usize = 20_000;
 const BATCH: u32 = 50;
+
+/// Everything is watched but the storage, whose files are looked at.
+const THRESHOLDS: Thresholds = Thresholds {
+    window: Duration::from_mins(15),
+    dead_letters: Some(100),
+    dead_share: Some(0.05),
+    backlog_age: Some(Duration::from_mins(15)),
+    endpoint_down: Some(Duration::from_mins(10)),
+    storage_within: None,
+    storage_max: None,
+};
 
 /// Rows read of the hot tables, by scans of whole tables and by index.
 #[derive(Debug, Clone, Copy)]
@@ -161,6 +176,30 @@ async fn no_hot_statement_reads_more_than_its_batch() {
             "{what} reads {by_index} rows by index, more than {bound}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_look_for_what_is_to_be_told_reads_the_oldest_alone() {
+    let kit = Kit::new().await;
+    kit.queue_with_endpoint("deep").await;
+    let ops = NewQueue {
+        name: OPS_QUEUE.into(),
+        ..NewQueue::default()
+    };
+    kit.queue.make_queue(ops, now()).await.unwrap();
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    fill(&kit, BACKLOG).await;
+    let cost = cost(&kit, async |k| {
+        let mut watch = Watch::new(k.queue.clone(), THRESHOLDS, Arc::new(|| None));
+        let told = watch.look(now() + Duration::from_mins(20)).await.unwrap();
+        assert_eq!((told.begun, told.told), (1, 1));
+    })
+    .await;
+    assert!(cost.whole_tables == 0 && cost.by_index <= 20, "{cost:?}");
 }
 
 #[tokio::test]

@@ -227,6 +227,31 @@ settings! {
     /// How often is looked for what is kept no longer, and for partitions to be made.
     STORAGE_SWEEP_INTERVAL: Time = "storage.sweep_interval", Fixed("1m"), Time(SECOND, minutes(60));
 
+    /// How often is looked for what those who run an installation are told on the queue `posthaste.ops`, if they have made it. A look
+    /// takes the database some milliseconds.
+    NOTIFY_INTERVAL: Time = "notify.interval", Fixed("30s"), Time(SECOND, minutes(10));
+    /// Over how much time dead letters are counted for `notify.dead_letters` and `notify.dead_letters_share`, to the minute: long enough
+    /// that a handful is no wave, short enough to hear of one while it lasts.
+    NOTIFY_WINDOW: Time = "notify.window", Fixed("15m"), Time(minutes(1), minutes(24 * 60));
+    /// Dead letters of one queue within `notify.window` from which on `dead_letters.rate` is told. A hundred are more than somebody wants
+    /// to look through one by one.
+    NOTIFY_DEAD_LETTERS: Maybe<Count> = "notify.dead_letters", Fixed("100"), Maybe(Count(1, 1_000_000_000));
+    /// Their share of what ended within `notify.window`, 0 to 1, from which on the same is told, where there are ten at least: one in twenty, as
+    /// in the alert rules.
+    NOTIFY_DEAD_LETTERS_SHARE: Maybe<Share> = "notify.dead_letters_share", Fixed("0.05"), Maybe(Share);
+    /// How long a delivery of a queue has been due, and could go, when `backlog.age` is told: well beyond what a burst or a
+    /// restart takes. What is paused, disabled or down does not count.
+    NOTIFY_BACKLOG_AGE: Maybe<Time> = "notify.backlog_age", Fixed("15m"), Maybe(Time(SECOND, minutes(30 * 24 * 60)));
+    /// How long an endpoint's breaker is open, and nothing but failures come of it, when `endpoint.down` is told; a minute at least. Most
+    /// deployments and restarts of a receiver are over by then.
+    NOTIFY_ENDPOINT_DOWN: Maybe<Time> = "notify.endpoint_down", Fixed("10m"), Maybe(Time(minutes(1), minutes(30 * 24 * 60)));
+    /// How far ahead the day is on which there is no room left for the database, by the forecast of `/v1/storage`, when `storage.forecast`
+    /// is told: time to order a disk, or to keep less.
+    NOTIFY_STORAGE_WITHIN: Maybe<Time> = "notify.storage_within", Fixed("14d"), Maybe(Time(minutes(24 * 60), minutes(240 * 24 * 60)));
+    /// What the database may take, for that forecast. Without it that is what its disk has, which is known where this node has its own
+    /// PostgreSQL; where it has not, nothing is told without this.
+    NOTIFY_STORAGE_MAX: Maybe<Size> = "notify.storage_max", Fixed(""), Maybe(Size(MIB, 1 << 50));
+
     /// A port of its own for `/metrics`, without keys, for monitoring alone. Empty: only on `gateway.listen`, to keys with the scope `read`.
     METRICS_LISTEN: Maybe<Listen> = "metrics.listen", Fixed(""), Maybe(Listen);
     /// Where traces are sent: the OTLP over HTTP address of a collector, such as <http://127.0.0.1:4318/v1/traces>. Empty: nowhere.

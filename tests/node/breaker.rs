@@ -101,5 +101,12 @@ async fn an_endpoint_that_fails_for_too_long_is_disabled_until_a_test_passes() {
     assert!(passed.delivered);
     api.until_task(waiting, TaskState::Delivered).await;
     assert_eq!(api.endpoint(endpoint.id).await.status, EndpointStatus::Enabled);
-    assert_eq!(receiver.count("/ops"), 1);
+    let told = receiver.until("/ops", 2).await;
+    assert_eq!(told[1].header("posthaste-type"), "endpoint.recovered");
+    let payload: Value = serde_json::from_slice(&told[1].body).expect("JSON");
+    assert_eq!(
+        (&payload["was"], &payload["enabled_by"]),
+        (&"disabled".into(), &"test".into())
+    );
+    assert_eq!(receiver.count("/ops"), 2);
 }

@@ -7,7 +7,7 @@
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `why`: where a delivery is. `letters`, `replays`, `pauses`: what is not
 //!   delivered, or not yet.
 //!   `ordering`: in what order. `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
-//! - `limits`: how fast it goes and how old it gets. `breaker`: endpoints that are down. `bench`: what measures it.
+//! - `limits`: how fast it goes and how old it gets. `breaker`: endpoints that are down. `notices`: who is told. `bench`: what measures it.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
 mod access;
@@ -22,6 +22,7 @@ mod harness;
 mod hostile;
 mod letters;
 mod limits;
+mod notices;
 mod ordering;
 mod outage;
 mod pauses;

@@ -9,6 +9,7 @@ use tracing::debug;
 
 use super::needed::{self, Place};
 use crate::{
+    chores::Chore,
     db::Queue,
     error::Result,
     id::QueueId,
@@ -133,7 +134,7 @@ impl Queue {
     ) -> Result<Outcome, sqlx::Error> {
         let mut tx = self.begin_by_index().await?;
         sqlx::raw_sql(SWAP_LIMITS).execute(&mut *tx).await?;
-        if !self.holds_chore(&mut tx).await? || !is_there(&mut tx, partition).await? {
+        if !self.holds_chore(Chore::Storage, &mut tx).await? || !is_there(&mut tx, partition).await? {
             return Ok(Outcome::Overtaken);
         }
         let (table, name) = (partition.table.name(), &partition.name);
@@ -190,7 +191,7 @@ impl Queue {
     /// Begins a transaction of the chore; `None` if another node has it now.
     pub(super) async fn begin_chore(&self) -> Result<Option<Transaction<'static, Postgres>>> {
         let mut tx = self.begin_by_index().await?;
-        Ok(self.holds_chore(&mut tx).await?.then_some(tx))
+        Ok(self.holds_chore(Chore::Storage, &mut tx).await?.then_some(tx))
     }
 }
 

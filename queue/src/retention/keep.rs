@@ -14,14 +14,12 @@ use super::{
     worth::{Facts, Load},
 };
 use crate::{
+    chores::Chore,
     db::Queue,
     error::Result,
     id::{self, QueueId},
     partition::{Partition, Stretch, Table, run},
 };
-
-/// How long the node that does it is not asked whether it lives: longer than any of its transactions takes.
-const LEASE: Duration = Duration::from_mins(2);
 
 /// How long a round goes on with batches where there is more to do.
 const ROUND: Duration = Duration::from_secs(20);
@@ -69,7 +67,7 @@ impl Queue {
     /// Lets go of what is kept no longer, one bounded round. Nothing happens while another node does it.
     pub async fn keep_to_retention(&self, now: DateTime<Utc>) -> Result<Kept> {
         let mut kept = Kept::default();
-        if !self.take_chore().await? {
+        if !self.take_chore(Chore::Storage).await? {
             return Ok(kept);
         }
         let begun = Instant::now();
@@ -154,33 +152,6 @@ impl Queue {
             Outcome::Compacted => info!(partition = name, "only what is needed is left of a partition"),
         }
         Ok(Some(outcome))
-    }
-
-    /// Takes the chore if nobody has it, or goes on having it. By the database's clock.
-    async fn take_chore(&self) -> Result<bool> {
-        let taken = sqlx::query!(
-            "-- retention: take
-            UPDATE chores SET holder = $1, leased_until = now() + make_interval(secs => $2)
-            WHERE name = 'storage' AND (holder = $1 OR leased_until IS NULL OR leased_until < now())",
-            self.inner.process,
-            LEASE.as_secs_f64()
-        )
-        .execute(&self.inner.pool)
-        .await?;
-        Ok(taken.rows_affected() == 1)
-    }
-
-    /// Locks the chore's row for a transaction, and renews the lease; `false` if another node has it.
-    pub(super) async fn holds_chore(&self, connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-        let held = sqlx::query!(
-            "-- retention: hold
-            UPDATE chores SET leased_until = now() + make_interval(secs => $2) WHERE name = 'storage' AND holder = $1",
-            self.inner.process,
-            LEASE.as_secs_f64()
-        )
-        .execute(connection)
-        .await?;
-        Ok(held.rows_affected() == 1)
     }
 
     /// Tables that a node was filling when it died.
