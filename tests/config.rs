@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use posthaste::config::settings::{
     DATA_DIR, DATABASE_URL, DISPATCHER_MAX_IN_FLIGHT, DISPATCHER_TIMEOUT, EGRESS_ALLOW, EMBEDDED_DOWNLOAD,
-    GATEWAY_LISTEN, GATEWAY_PAYLOAD_MAX, GRPC_LISTEN, LOG_FORMAT, ROLE, SECRETS_KEY,
+    GATEWAY_LISTEN, GATEWAY_PAYLOAD_MAX, GRPC_LISTEN, LOG_FORMAT, NOTIFY_DEAD_LETTERS_SHARE, ROLE,
+    SECRETS_KEY,
 };
 use posthaste::config::{self, Effective, Flags, LogFormat, Problems, Role, Source, Surroundings};
 
@@ -127,6 +128,7 @@ fn the_file_holds_every_kind_of_value() {
         log.format = "json"
         gateway = { listen = "[::1]:9999", payload_max = 65536 }
         embedded.download = false
+        notify.dead_letters_share = 0.25
         [database]
         url = "postgres://u:p@db/posthaste"
         [dispatcher]
@@ -151,6 +153,7 @@ fn the_file_holds_every_kind_of_value() {
         "postgres://u:p@db/posthaste"
     );
     assert_eq!(effective.get(&DISPATCHER_MAX_IN_FLIGHT), 256);
+    assert_eq!(effective.get(&NOTIFY_DEAD_LETTERS_SHARE), Some(0.25));
     assert_eq!(effective.get(&EGRESS_ALLOW).len(), 2);
 }
 
@@ -214,7 +217,7 @@ fn a_broken_or_misshapen_file() {
         ("role = \n", "posthaste.toml:1: not TOML"),
         (
             "role = 1.5",
-            "posthaste.toml:1: role is a float; allowed: all, gateway, dispatcher",
+            "posthaste.toml:1: role: \"1.5\" is not one of the words; allowed: all, gateway, dispatcher",
         ),
         (
             "\n[role]\nx = 1",

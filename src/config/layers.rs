@@ -115,12 +115,13 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
             i128::from_str_radix(number.as_str(), number.radix())
                 .map_or_else(|_| number.to_string(), |number| number.to_string()),
         ),
+        DeValue::Float(number) => Some(number.as_str().to_owned()),
         DeValue::Boolean(switch) => Some(switch.to_string()),
         DeValue::Array(items) => {
             let items: Option<Vec<String>> = items.iter().map(Spanned::get_ref).map(scalar).collect();
             items.map(|items| items.join(","))
         }
-        DeValue::Float(_) | DeValue::Datetime(_) | DeValue::Table(_) => None,
+        DeValue::Datetime(_) | DeValue::Table(_) => None,
     }
 }
 
