@@ -20,8 +20,51 @@ use producers::Producers;
 /// The manifest of the receiver in Rust, a package outside the workspace.
 pub(crate) const RUST_RECEIVER: &str = "examples/receivers/rust/Cargo.toml";
 
-/// The secret of the endpoints: the specification's own example.
-const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// How an endpoint signs, and what its receiver verifies that with.
+#[derive(Clone, Copy)]
+struct Signing {
+    /// The scheme, as signatures name it.
+    scheme: &'static str,
+    /// What the endpoint is registered with.
+    secret: &'static str,
+    /// What the receiver is given.
+    verifies: &'static str,
+    /// Signs the second argument with the secret that is the first.
+    signer: &'static str,
+    /// Of another text.
+    forgery: &'static str,
+}
+
+/// With a shared secret: the specification's own example.
+const SHARED: Signing = Signing {
+    scheme: "v1",
+    secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    verifies: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    signer: r#"
+key=$(printf %s "${1#whsec_}" | base64 --decode | od -An -v -tx1 | tr -d ' \n')
+printf %s "$2" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64
+"#,
+    forgery: "K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+};
+
+/// With ed25519: the key of the tests that Svix publishes for its own server.
+const KEYS: Signing = Signing {
+    scheme: "v1a",
+    secret: "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg==",
+    verifies: "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=",
+    // openssl reads the key's first half, its seed, behind the frame that PKCS #8 puts around it (RFC 8410, section 7).
+    signer: r#"
+folder=$(mktemp --directory)
+trap 'rm -r "$folder"' EXIT
+{
+    printf '\060\056\002\001\000\060\005\006\003\053\145\160\004\042\004\040'
+    printf %s "${1#whsk_}" | base64 --decode | head --bytes=32
+} >"$folder/key"
+printf %s "$2" >"$folder/text"
+openssl pkeyutl -sign -rawin -keyform DER -inkey "$folder/key" -in "$folder/text" | base64 --wrap=0
+"#,
+    forgery: "hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg==",
+};
 
 /// Builds the receivers and the server, and lets them meet: each receiver with the producer `curl`, and the first one with every producer.
 pub(crate) fn check(checkout: &Checkout) -> Result<()> {
@@ -31,10 +74,10 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
     let producers = Producers::prepare(checkout, &folder)?;
 
     let node = Node::start(checkout, &folder, &[])?;
-    for (at, (name, mut command)) in receivers.into_iter().enumerate() {
-        command.env("WEBHOOK_SECRET", SECRET);
+    for (at, (name, signing, mut command)) in receivers.into_iter().enumerate() {
+        command.env("WEBHOOK_SECRET", signing.verifies);
         let receiver = Service::start(name, &mut command, &folder.join(format!("{name}.log")))?;
-        deliver(checkout, receiver, name, &producers, &node, at == 0)
+        deliver(checkout, receiver, name, signing, &producers, &node, at == 0)
             .with_context(|| format!("receiver `{name}`"))?;
     }
     node.stop()?;
@@ -51,12 +94,13 @@ fn deliver(
     checkout: &Checkout,
     mut receiver: Service,
     name: &str,
+    signing: Signing,
     producers: &Producers,
     node: &Node,
     all: bool,
 ) -> Result<()> {
     let address = receiver.line("its address", address_in)?;
-    let ids = producers.enqueue(checkout, node, &address, name, all)?;
+    let ids = producers.enqueue(checkout, node, (&address, signing.secret), name, all)?;
     for id in &ids {
         let line = receiver.line(&format!("a line for {id}"), |line| line_about(line, id))?;
         ensure!(
@@ -68,7 +112,7 @@ fn deliver(
     let own = "msg_own";
     let body = r#"{"order": "ü"}"#;
     for (duplicate, signed) in [(false, true), (true, true), (true, false)] {
-        let answer = send(checkout, &address, own, body, signed)?;
+        let answer = send(checkout, &address, own, body, signing, signed)?;
         let line = receiver.line("a line for what is sent to it", |line| {
             line_about(line, own)
                 .filter(|line| line["verified"] == signed && (!signed || line["duplicate"] == duplicate))
@@ -87,14 +131,22 @@ fn deliver(
 }
 
 /// Sends this body to a receiver, signed by openssl or falsely: the status of the answer.
-fn send(checkout: &Checkout, address: &str, id: &str, body: &str, signed: bool) -> Result<String> {
+fn send(
+    checkout: &Checkout,
+    address: &str,
+    id: &str,
+    body: &str,
+    signing: Signing,
+    signed: bool,
+) -> Result<String> {
     let now = output(Command::new("date").arg("+%s"))?;
     let signature = if signed {
         let mut openssl = checkout.command("sh");
-        openssl.args(["-c", SIGNER, "signer", SECRET, &format!("{id}.{now}.{body}")]);
+        let text = format!("{id}.{now}.{body}");
+        openssl.args(["-c", signing.signer, "signer", signing.secret, &text]);
         output(&mut openssl)?
     } else {
-        "K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=".to_owned()
+        signing.forgery.to_owned()
     };
     let mut curl = checkout.command("curl");
     curl.args(["--silent", "--output", "/dev/null", "--write-out", "%{http_code}"]);
@@ -102,7 +154,10 @@ fn send(checkout: &Checkout, address: &str, id: &str, body: &str, signed: bool) 
         format!("webhook-id: {id}"),
         format!("webhook-timestamp: {now}"),
         // As during a rotation: the one of another secret first, and one of a scheme that it does not know.
-        format!("webhook-signature: v1,AAAA v1a,AAAA v1,{signature}"),
+        format!(
+            "webhook-signature: v1,AAAA v1a,AAAA {},{signature}",
+            signing.scheme
+        ),
         "posthaste-type: order.paid".to_owned(),
         "content-type: application/json".to_owned(),
     ] {
@@ -110,12 +165,6 @@ fn send(checkout: &Checkout, address: &str, id: &str, body: &str, signed: bool) 
     }
     output(curl.args(["--data-binary", body, address]))
 }
-
-/// HMAC-SHA256 of the second argument by the secret that is the first.
-const SIGNER: &str = r#"
-key=$(printf %s "${1#whsec_}" | base64 --decode | od -An -v -tx1 | tr -d ' \n')
-printf %s "$2" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64
-"#;
 
 /// Where the receiver in Rust is built: it is no part of the workspace.
 pub(crate) fn rust_target(checkout: &Checkout) -> PathBuf {

@@ -1,15 +1,20 @@
-"""Receives what Posthaste delivers, with FastAPI: verifies each request with the Standard Webhooks library and prints one line for it.
+"""Receives what Posthaste delivers, with FastAPI: verifies each request and prints one line for it. What is signed with a shared secret (v1)
+the Standard Webhooks library verifies; what is signed with ed25519 (v1a), which that does not know, the library cryptography.
 
-Environment: WEBHOOK_SECRET, the endpoint's secret (whsec_...); PORT, where 0, the default, takes any free one.
+Environment: WEBHOOK_SECRET, the endpoint's secret (whsec_...) or its public key (whpk_...); PORT, where 0, the default, takes any free one.
 """
 
+import base64
 import json
 import os
 import socket
 import sys
+import time
 from collections import OrderedDict
 
 import uvicorn
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from fastapi import FastAPI, Request, Response
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -20,8 +25,50 @@ REMEMBERED_IDS = 10_000
 """An id comes again only while its delivery is retried. A real receiver keeps the ids in its database, and writes each
 in the same transaction as what the task makes it do."""
 
+TOLERANCE = 5 * 60
+"""Seconds that a request's time may be off, as in the libraries: what somebody recorded is of no use later."""
+
+
+class PublicKey:
+    """Verifies signatures of scheme v1a, by the endpoint's public key. Whoever has that can sign nothing."""
+
+    def __init__(self, text: str) -> None:
+        self.key = Ed25519PublicKey.from_public_bytes(base64.b64decode(text.removeprefix("whpk_"), validate=True))
+
+    def verify(self, body: bytes, headers: dict[str, str]) -> None:
+        """Raises WebhookVerificationError unless one of the signatures is the endpoint's, and of now."""
+        webhook_id, sent_at = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
+        if not sent_at.isdecimal() or abs(time.time() - int(sent_at)) > TOLERANCE:
+            raise WebhookVerificationError("the request is not of now")
+        signed = f"{webhook_id}.{sent_at}.".encode() + body
+        for token in headers.get("webhook-signature", "").split(" "):
+            scheme, _, signature = token.partition(",")
+            if scheme == "v1a" and self.made(signature, signed):
+                return
+        raise WebhookVerificationError("no signature of the endpoint's")
+
+    def made(self, signature: str, signed: bytes) -> bool:
+        try:
+            self.key.verify(base64.b64decode(signature, validate=True), signed)
+        except (InvalidSignature, ValueError):  # ValueError: no base64, or not 64 bytes.
+            return False
+        return True
+
+
+class SharedSecret:
+    """Verifies signatures of scheme v1, by the endpoint's secret."""
+
+    def __init__(self, text: str) -> None:
+        self.webhook = Webhook(text)
+
+    def verify(self, body: bytes, headers: dict[str, str]) -> None:
+        """Raises WebhookVerificationError unless one of the signatures is the endpoint's, and of now."""
+        self.webhook.verify(body, headers, json_parse=False)
+
+
 app = FastAPI(openapi_url=None)
-webhook = Webhook(os.environ.get("WEBHOOK_SECRET") or sys.exit("WEBHOOK_SECRET is not set: it is the endpoint's secret, whsec_..."))
+secret = os.environ.get("WEBHOOK_SECRET") or sys.exit("WEBHOOK_SECRET is not set: it is the endpoint's secret, whsec_..., or its public key, whpk_...")
+verifier = PublicKey(secret) if secret.startswith("whpk_") else SharedSecret(secret)
 seen: OrderedDict[str, None] = OrderedDict()
 
 
@@ -54,7 +101,7 @@ async def receive(request: Request) -> Response:
     # The signature covers id, time and body, but not this header: what must not be forged belongs into the body.
     line = {"id": webhook_id, "type": request.headers.get("posthaste-type")}
     try:
-        webhook.verify(body, dict(request.headers), json_parse=False)
+        verifier.verify(body, dict(request.headers))
     except (WebhookVerificationError, ValueError):  # ValueError: headers or a body that are no text at all.
         print(json.dumps(line | {"verified": False}), flush=True)
         return Response(status_code=401)

@@ -6,7 +6,6 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::SECRET;
 use super::receivers::build_typescript;
 use crate::checkout::{Checkout, output, run};
 use crate::node::Node;
@@ -63,12 +62,12 @@ impl Producers {
         })
     }
 
-    /// Lets curl, or all of them, enqueue for this receiver: the ids of their tasks.
+    /// Lets curl, or all of them, enqueue for this receiver, which is registered with this secret: the ids of their tasks.
     pub(super) fn enqueue(
         &self,
         checkout: &Checkout,
         server: &Node,
-        receiver: &str,
+        receiver: (&str, &str),
         name: &str,
         all: bool,
     ) -> Result<Vec<String>> {
@@ -124,13 +123,18 @@ fn python_stubs(checkout: &Checkout, folder: &Path, python: &Path) -> Result<Pat
     Ok(stubs)
 }
 
-fn produce(mut command: Command, server: &Node, receiver: &str, queue: &str) -> Result<String> {
+fn produce(
+    mut command: Command,
+    server: &Node,
+    (receiver, secret): (&str, &str),
+    queue: &str,
+) -> Result<String> {
     command
         .env("POSTHASTE_URL", &server.rest)
         .env("POSTHASTE_GRPC", &server.grpc)
         .env("POSTHASTE_KEY", &server.key)
         .env("RECEIVER_URL", receiver)
-        .env("WEBHOOK_SECRET", SECRET)
+        .env("WEBHOOK_SECRET", secret)
         .env("QUEUE", queue);
     output(&mut command)
 }

@@ -1,36 +1,42 @@
 //! The receivers in `examples/receivers`: each prints where it listens, and a line of JSON for each request.
 
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Result;
 
-use super::{RUST_RECEIVER, rust_target};
+use super::{KEYS, RUST_RECEIVER, SHARED, Signing, rust_target};
 use crate::checkout::{Checkout, run};
 
-/// Installs and builds what each of them needs: its name, and the command that starts it.
-pub(super) fn prepare(checkout: &Checkout, folder: &Path) -> Result<Vec<(&'static str, Command)>> {
+/// A receiver: its name, how its endpoint signs, and the command that starts it.
+pub(super) type Prepared = (&'static str, Signing, Command);
+
+/// Installs and builds what each of them needs.
+pub(super) fn prepare(checkout: &Checkout, folder: &Path) -> Result<Vec<Prepared>> {
+    let environment = python(checkout, folder)?;
     let mut receivers = vec![
-        ("python", python(checkout, folder)?),
-        ("typescript", typescript(checkout)?),
-        ("rust", rust(checkout)?),
-        ("go", go(checkout, folder)?),
-        ("ruby", script(checkout, "ruby", "ruby/receiver.rb")),
-        ("java", script(checkout, "java", "java/Receiver.java")),
+        ("python", SHARED, python_receiver(checkout, &environment)),
+        ("python-v1a", KEYS, python_receiver(checkout, &environment)),
+        ("typescript", SHARED, typescript(checkout)?),
+        ("rust", SHARED, rust(checkout)?),
+        ("go", SHARED, go(checkout, folder)?),
+        ("ruby", SHARED, script(checkout, "ruby", "ruby/receiver.rb")),
+        ("java", SHARED, script(checkout, "java", "java/Receiver.java")),
     ];
-    for (_, command) in &mut receivers {
+    for (.., command) in &mut receivers {
         command.env("PORT", "0");
     }
     // These cannot say which port they were given, so they are told a free one.
-    receivers.push(("php", php(checkout)?));
+    receivers.push(("php", SHARED, php(checkout)?));
     let mut shell = checkout.command("examples/receivers/shell/receiver.sh");
     shell.env("PORT", free_port()?.to_string());
-    receivers.push(("shell", shell));
+    receivers.push(("shell", SHARED, shell));
     Ok(receivers)
 }
 
-fn python(checkout: &Checkout, folder: &Path) -> Result<Command> {
+/// The environment in which programs in Python find what they need.
+fn python(checkout: &Checkout, folder: &Path) -> Result<PathBuf> {
     let environment = folder.join("python");
     run(checkout.command("python3").args(["-m", "venv"]).arg(&environment))?;
     let mut pip = checkout.command(environment.join("bin/pip"));
@@ -41,9 +47,13 @@ fn python(checkout: &Checkout, folder: &Path) -> Result<Command> {
         "--requirement",
     ]);
     run(pip.arg("examples/receivers/python/requirements.txt"))?;
+    Ok(environment)
+}
+
+fn python_receiver(checkout: &Checkout, environment: &Path) -> Command {
     let mut command = checkout.command(environment.join("bin/python"));
     command.arg("examples/receivers/python/receiver.py");
-    Ok(command)
+    command
 }
 
 fn typescript(checkout: &Checkout) -> Result<Command> {
