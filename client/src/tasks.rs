@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{Method, header};
-use proto::{Attempt, Cancelled, Delivery, Expunged, Task, TaskState};
+use proto::{Attempt, Cancelled, Delivery, Expunged, ReplayTask, Task, TaskReplayed, TaskState};
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,6 +14,10 @@ use crate::{Client, List, Result};
 pub struct TaskFilter {
     /// A glob of task types: `invoice.*`.
     pub kind: Option<String>,
+    /// With a delivery to this endpoint, whatever became of it.
+    pub endpoint: Option<Uuid>,
+    /// With this header of their own: `name`, in whatever case, or `name:value` for its whole value.
+    pub header: Option<String>,
     /// Where they are.
     pub state: Option<TaskState>,
     /// Enqueued at or after this time.
@@ -27,6 +31,8 @@ impl Client {
     pub fn tasks(&self, queue: &str, filter: &TaskFilter) -> List<Task> {
         List::new(self, &["queues", queue, "tasks"])
             .filter("type", filter.kind.as_ref())
+            .filter("endpoint", filter.endpoint)
+            .filter("header", filter.header.as_ref())
             .filter("state", filter.state.map(word))
             .filter("since", filter.since.map(time))
             .filter("until", filter.until.map(time))
@@ -53,6 +59,14 @@ impl Client {
     /// Cancels what of a task is not delivered and not under way.
     pub async fn cancel_task(&self, id: Uuid) -> Result<Cancelled> {
         self.call(Method::POST, &["tasks", &id.to_string(), "cancel"])
+            .answer()
+            .await
+    }
+
+    /// Sends it once more, to each endpoint that it went to and that is still there, or to `endpoint` alone: new deliveries under the same `webhook-id`.
+    pub async fn replay_task(&self, id: Uuid, endpoint: Option<Uuid>) -> Result<TaskReplayed> {
+        self.call(Method::POST, &["tasks", &id.to_string(), "replay"])
+            .json(&ReplayTask { endpoint })
             .answer()
             .await
     }

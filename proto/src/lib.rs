@@ -61,7 +61,7 @@ pub use storage::{Disk, Forecast, Storage, StoragePartition, StorageTable};
 pub use system::{ConfigEntry, SystemNode, SystemReport};
 pub use tasks::{
     BatchItem, BatchResult, Cancelled, Delivery, DeliveryState, Enqueued, Expunged, NewTask, NewTaskWith,
-    Payload, Task, TaskState,
+    Payload, ReplayTask, ReplayedTo, Task, TaskReplayed, TaskState,
 };
 pub use traffic::{EndpointTraffic, LATENCY_BOUNDS_MS, Traffic, TrafficOverview, TrafficPoint, TrafficStep};
 pub use users::{NewUser, PasswordChange, Role, User, UserUpdate};

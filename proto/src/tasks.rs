@@ -254,3 +254,33 @@ pub struct Expunged {
     /// How many of the task's deliveries were cancelled, because there is nothing left to send.
     pub cancelled: u32,
 }
+
+/// How one task is replayed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct ReplayTask {
+    /// To this endpoint alone, whether it went there before or not; left out: to each that it went to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Uuid>,
+}
+
+/// What a replay of one task made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct TaskReplayed {
+    /// The task, which is sent once more under the same `webhook-id`.
+    pub task: Uuid,
+    /// The new deliveries; one at least.
+    pub deliveries: Vec<ReplayedTo>,
+}
+
+/// A new delivery of an old task, and where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReplayedTo {
+    /// The new delivery.
+    pub delivery: Uuid,
+    /// Its endpoint.
+    pub endpoint: Uuid,
+}

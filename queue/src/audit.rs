@@ -41,7 +41,11 @@ pub(crate) enum Action {
     QueueDeleted,
     QueuePurged,
     DeadLettersPurged,
+    DeadLettersReplayed,
     TaskExpunged,
+    TaskReplayed,
+    ReplayBegun,
+    ReplayCancelled,
     VaultRotated,
 }
 
@@ -67,7 +71,11 @@ impl Action {
             Self::QueueDeleted => "queue.deleted",
             Self::QueuePurged => "queue.purged",
             Self::DeadLettersPurged => "dead_letters.purged",
+            Self::DeadLettersReplayed => "dead_letters.replayed",
             Self::TaskExpunged => "task.expunged",
+            Self::TaskReplayed => "task.replayed",
+            Self::ReplayBegun => "replay.begun",
+            Self::ReplayCancelled => "replay.cancelled",
             Self::VaultRotated => "vault.rotated",
         }
     }

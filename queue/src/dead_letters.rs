@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use proto::{DeadLetter, DeadLetterFilter};
 
 use crate::{
+    audit::{Action, Deed},
     db::Queue,
     error::{Error, Problems, Result},
     glob,
@@ -67,6 +68,36 @@ impl Filter {
             since: filter.since.unwrap_or(DateTime::UNIX_EPOCH),
             until: filter.until.unwrap_or(now + chrono::TimeDelta::milliseconds(1)),
         })
+    }
+}
+
+/// What a filter is about, as it is written down.
+#[derive(Debug)]
+pub(crate) struct Meant {
+    subject: String,
+    endpoint: Option<EndpointId>,
+    queues: Vec<String>,
+}
+
+impl Meant {
+    /// Its endpoint, or its queue, or nothing in particular; and the queues that it may touch.
+    pub(crate) fn of(filter: &DeadLetterFilter, reach: &Reach) -> Self {
+        let queue = filter.queue.clone();
+        let endpoint = filter.endpoint;
+        Self {
+            subject: endpoint.map_or_else(|| queue.clone().unwrap_or_default(), |id| id.to_string()),
+            endpoint,
+            queues: queue.map_or_else(|| reach.patterns().to_vec(), |queue| vec![queue]),
+        }
+    }
+
+    pub(crate) fn deed(&self, action: Action) -> Deed<'_> {
+        Deed {
+            action,
+            subject: self.subject.clone(),
+            endpoint: self.endpoint,
+            queues: &self.queues,
+        }
     }
 }
 

@@ -53,8 +53,7 @@ pub fn check(headers: &BTreeMap<String, String>, field: &str, problems: &mut Pro
 }
 
 fn check_one(name: &str, value: &str) -> Result<(), &'static str> {
-    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if name.is_empty() || !name.bytes().all(token) {
+    if !is_name(name) {
         return Err(
             "a header's name is one or more of A-Z a-z 0-9 ! # $ % & ' * + - . ^ _ ` | ~ (RFC 9110, section 5.6.2)",
         );
@@ -66,11 +65,22 @@ fn check_one(name: &str, value: &str) -> Result<(), &'static str> {
     if RESERVED.contains(&lower.as_str()) {
         return Err("is set by Posthaste itself or belongs to the connection");
     }
-    let visible = |b: u8| b == b'\t' || (b' '..=b'~').contains(&b);
-    if !value.bytes().all(visible) || value.trim() != value {
+    if !is_value(value) {
         return Err("a header's value is visible ASCII, with no space around it");
     }
     Ok(())
+}
+
+/// Whether this may be a header's name: a token (RFC 9110, section 5.6.2).
+pub(crate) fn is_name(name: &str) -> bool {
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !name.is_empty() && name.bytes().all(token)
+}
+
+/// Whether this may be a header's value.
+pub(crate) fn is_value(value: &str) -> bool {
+    let visible = |b: u8| b == b'\t' || (b' '..=b'~').contains(&b);
+    value.bytes().all(visible) && value.trim() == value
 }
 
 #[cfg(test)]

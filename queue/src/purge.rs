@@ -8,7 +8,7 @@ use proto::{Count, DeadLetterFilter};
 use crate::{
     audit::{Action, Deed},
     db::Queue,
-    dead_letters::Filter,
+    dead_letters::{Filter, Meant},
     error::Result,
     id::{self, EndpointId, QueueId},
     rights::Reach,
@@ -161,20 +161,9 @@ impl Queue {
         filter: DeadLetterFilter,
         now: DateTime<Utc>,
     ) -> Result<Count> {
-        let of_one = filter.queue.clone().map(|queue| vec![queue]);
-        let subject = filter.endpoint.map_or_else(
-            || of_one.clone().unwrap_or_default().concat(),
-            |endpoint| endpoint.to_string(),
-        );
-        let endpoint = filter.endpoint;
+        let meant = Meant::of(&filter, reach);
         let filter = Filter::resolve(self, reach, filter, now).await?;
-        let queues = of_one.as_deref().unwrap_or(reach.patterns());
-        let mut deed = Some(Deed {
-            action: Action::DeadLettersPurged,
-            subject,
-            endpoint,
-            queues,
-        });
+        let mut deed = Some(meant.deed(Action::DeadLettersPurged));
         let mut batches = Batches::begin();
         loop {
             let ids = self.some_dead_letters(&filter, BATCH).await?;

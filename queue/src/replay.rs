@@ -1,17 +1,18 @@
 //! Replay: makes new deliveries of dead letters. The task, and so the `webhook-id`, stays the same.
 
 use chrono::{DateTime, Utc};
-use proto::{Count, DeadLetterFilter, EventKind, Replayed};
+use proto::{Count, DeadLetterFilter, Replayed};
+use sqlx::PgConnection;
 
 use crate::{
+    audit::{Action, Deed},
     db::Queue,
-    dead_letters::Filter,
+    dead_letters::{Filter, Meant},
     delivery::Purpose,
-    endpoint::shard_of,
     error::{Error, Result},
-    events::Moved,
     id::{self, DeliveryId},
     purge::Batches,
+    replays::Made,
     rights::Reach,
 };
 
@@ -21,8 +22,8 @@ const BATCH: i64 = 1_000;
 impl Queue {
     /// Makes a new delivery of one dead letter.
     pub async fn replay(&self, letter: DeliveryId, now: DateTime<Utc>) -> Result<Replayed> {
-        if let [replayed] = self.replay_some(&[letter], now).await?.as_slice() {
-            return Ok(replayed.clone());
+        if let Some(replayed) = self.replay_one(letter, now).await? {
+            return Ok(replayed);
         }
         let letter = self.read_dead_letter(letter).await?;
         let expunged = sqlx::query_scalar!(
@@ -51,11 +52,20 @@ impl Queue {
         filter: DeadLetterFilter,
         now: DateTime<Utc>,
     ) -> Result<Count> {
+        let meant = Meant::of(&filter, reach);
         let mut filter = Filter::resolve(self, reach, filter, now).await?;
+        let mut deed = Some(meant.deed(Action::DeadLettersReplayed));
         let mut batches = Batches::begin();
         loop {
             let letters = self.some_dead_letters(&filter, BATCH).await?;
-            let replayed = self.replay_some(&letters, now).await?;
+            let mut tx = self.inner.hot.begin().await?;
+            let replayed = self.replay_some(&mut tx, &letters, now).await?;
+            // Where nothing is replayed there is nothing to write down.
+            if let Some(deed) = deed.take_if(|_| !replayed.is_empty()) {
+                self.audit(&mut tx, deed, now).await?;
+            }
+            tx.commit().await?;
+            self.tell_replayed(&replayed, now).await;
             if let (true, Some(last)) = (replayed.is_empty(), letters.last())
                 && let Some(died_at) = self.died_at(*last).await?
             {
@@ -78,7 +88,35 @@ impl Queue {
         .await?)
     }
 
-    async fn replay_some(&self, letters: &[DeliveryId], now: DateTime<Utc>) -> Result<Vec<Replayed>> {
+    /// Makes a new delivery of a dead letter and writes that down, if its task and endpoint are still there.
+    async fn replay_one(&self, letter: DeliveryId, now: DateTime<Utc>) -> Result<Option<Replayed>> {
+        let mut tx = self.inner.hot.begin().await?;
+        let made = self.replay_some(&mut tx, &[letter], now).await?;
+        let Some(one) = made.first() else {
+            return Ok(None);
+        };
+        let deed = Deed {
+            action: Action::DeadLettersReplayed,
+            subject: letter.to_string(),
+            endpoint: Some(one.endpoint),
+            queues: &[self.catalog().snapshot().queue_name(one.queue)],
+        };
+        self.audit(&mut tx, deed, now).await?;
+        tx.commit().await?;
+        self.tell_replayed(&made, now).await;
+        Ok(Some(Replayed {
+            delivery: one.delivery,
+            task: one.task,
+        }))
+    }
+
+    /// Makes new deliveries of those of these dead letters whose task and endpoint are still there.
+    async fn replay_some(
+        &self,
+        connection: &mut PgConnection,
+        letters: &[DeliveryId],
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Made>> {
         // A delivery's id begins as its task's does, and a dead letter's id is its delivery's.
         let fresh: Vec<DeliveryId> = self.with_ids(|_, rng| {
             letters
@@ -86,7 +124,8 @@ impl Queue {
                 .map(|letter| id::delivery_of(*letter, rng))
                 .collect()
         });
-        let rows = sqlx::query!(
+        Ok(sqlx::query_as!(
+            Made,
             r#"-- replay
             WITH taken AS (
                 DELETE FROM dead_letters l USING unnest($1::uuid[], $2::uuid[]) AS g (id, fresh)
@@ -103,35 +142,14 @@ impl Queue {
                 SELECT queue_id, $5, count(*) FROM taken GROUP BY queue_id ORDER BY queue_id
                 ON CONFLICT (queue_id, slot) DO UPDATE SET deliveries = d.deliveries + excluded.deliveries
             )
-            SELECT fresh AS "fresh!", task_id AS "task_id!", queue_id AS "queue_id!", endpoint_id AS "endpoint_id!", type AS "kind!"
-            FROM taken"#,
+            SELECT fresh AS "delivery!", task_id AS "task!", queue_id AS "queue!", endpoint_id AS "endpoint!", type AS "kind!" FROM taken"#,
             letters,
             &fresh,
             now,
             Purpose::Replay(None).code(),
             self.inner.depths.other().0
         )
-        .fetch_all(&self.inner.hot)
-        .await?;
-        let made = rows.iter().map(|row| Moved {
-            delivery: row.fresh,
-            task: row.task_id,
-            queue: row.queue_id,
-            endpoint: row.endpoint_id,
-            kind: &row.kind,
-            attempts: 0,
-        });
-        self.tell_moved(EventKind::DeliveryReplayed, "replayed", made, now);
-        if !rows.is_empty() {
-            self.notify_work(rows.iter().map(|row| shard_of(row.endpoint_id)).collect())
-                .await?;
-        }
-        Ok(rows
-            .into_iter()
-            .map(|row| Replayed {
-                delivery: row.fresh,
-                task: row.task_id,
-            })
-            .collect())
+        .fetch_all(connection)
+        .await?)
     }
 }

@@ -6,12 +6,13 @@ mod kit;
 use std::{sync::Arc, time::Duration};
 
 use kit::{Kit, now, open};
-use proto::{DeadLetterFilter, NewQueue};
+use proto::{DeadLetterFilter, NewQueue, TaskState};
 use queue::{
     disable::OPS_QUEUE,
     load::{Cursor, PageRequest},
     notify::{Thresholds, Watch},
     rights::Reach,
+    tasks::TaskFilter,
     verdict::Verdict,
 };
 use sqlx::{Connection, PgConnection};
@@ -238,6 +239,84 @@ async fn a_tenants_dead_letters_cost_what_they_are_however_many_others_have() {
         let cost = cost(&kit, list).await;
         assert_eq!(cost.whole_tables, 0, "{statistics}");
         assert!(cost.by_index <= 100, "{statistics}: {cost:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_tasks_looks_at_so_many_whatever_its_filter_finds() {
+    let kit = Kit::new().await;
+    kit.queue_with_endpoint("deep").await;
+    let unwanted = kit.endpoint("deep", &["never"]).await.id;
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    fill(&kit, BACKLOG).await;
+    let all = || TaskFilter {
+        queue: "deep".to_owned(),
+        ..TaskFilter::default()
+    };
+    // A row of a task: 10,000 of them; or with its delivery: of the 5,000 that are looked at closely. What waits is found by 10,000 deliveries.
+    let filters = [
+        (
+            10_500,
+            TaskFilter {
+                kind: Some("never".to_owned()),
+                ..all()
+            },
+        ),
+        (
+            10_500,
+            TaskFilter {
+                header: "x-shop:7".parse().ok(),
+                ..all()
+            },
+        ),
+        (
+            10_500,
+            TaskFilter {
+                endpoint: Some(unwanted),
+                ..all()
+            },
+        ),
+        (
+            10_500,
+            TaskFilter {
+                state: Some(TaskState::Dead),
+                ..all()
+            },
+        ),
+        (
+            21_000,
+            TaskFilter {
+                state: Some(TaskState::Retrying),
+                ..all()
+            },
+        ),
+        (
+            21_000,
+            TaskFilter {
+                state: Some(TaskState::Pending),
+                kind: Some("never".to_owned()),
+                ..all()
+            },
+        ),
+    ];
+    for statistics in ["", "ANALYZE"] {
+        sqlx::raw_sql(statistics).execute(&mut connection).await.unwrap();
+        for (most, filter) in &filters {
+            let cost = cost(&kit, async |k| {
+                let page = k.queue.list_tasks(filter, None, 50, now()).await.unwrap();
+                assert!(
+                    page.tasks.is_empty() && page.next.is_some(),
+                    "{filter:?}: {page:?}"
+                );
+            })
+            .await;
+            assert_eq!(cost.whole_tables, 0, "{statistics} {filter:?}");
+            assert!(cost.by_index <= *most, "{statistics} {filter:?}: {cost:?}");
+        }
     }
 }
 

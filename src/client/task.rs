@@ -15,7 +15,7 @@ use super::{
     profiles::Environment,
     prompt::confirm,
     rows,
-    screen::write_bytes,
+    screen::{note, write_bytes},
     times::When,
 };
 use crate::{cli::Output, receive::print::shown};
@@ -25,6 +25,8 @@ use crate::{cli::Output, receive::print::shown};
 #[command(after_help = "\
 Examples:
   posthaste task list orders --state retrying --type 'invoice.*' --since 2h
+  posthaste task list orders --header 'x-shop: 7'
+  posthaste task replay 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11
   posthaste task attempts 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11
   posthaste task read 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11 --payload > scan.png")]
 pub struct TaskArgs {
@@ -60,6 +62,15 @@ enum Verb {
         /// Its id; again for another
         #[arg(required = true, value_name = "TASK")]
         tasks: Vec<Uuid>,
+    },
+    /// Send it once more, whatever became of it: to each endpoint that it went to and that is still there
+    Replay {
+        /// Its id; again for another
+        #[arg(required = true, value_name = "TASK")]
+        tasks: Vec<Uuid>,
+        /// To this endpoint alone, whether it went there before or not
+        #[arg(long, value_name = "ENDPOINT")]
+        endpoint: Option<Uuid>,
     },
     /// Clear its payload and headers, and what endpoints answered, now; what of it has not ended is cancelled
     Expunge {
@@ -104,6 +115,14 @@ struct FilterArgs {
     #[arg(long = "type", value_name = "GLOB")]
     kind: Option<String>,
 
+    /// Those with a delivery to this endpoint
+    #[arg(long, value_name = "ENDPOINT")]
+    endpoint: Option<Uuid>,
+
+    /// Those with this header of their own: 'x-shop', or 'x-shop: 7' for its whole value
+    #[arg(long, value_name = "HEADER")]
+    header: Option<String>,
+
     /// Those enqueued since then: 2h (ago), or 2026-01-31
     #[arg(long, value_name = "TIME")]
     since: Option<When>,
@@ -132,6 +151,8 @@ pub(super) async fn run(args: TaskArgs, environment: &Environment) -> Result<()>
             let now = session.screen.times.now;
             let filter = TaskFilter {
                 kind: filter.kind,
+                endpoint: filter.endpoint,
+                header: filter.header,
                 state: filter.state,
                 since: filter.since.map(|when| when.ago(now)),
                 until: filter.until.map(|when| when.ago(now)),
@@ -146,6 +167,7 @@ pub(super) async fn run(args: TaskArgs, environment: &Environment) -> Result<()>
             let fields = [("cancelled deliveries", cancelled.to_string())];
             session.screen.thing(&Cancelled { cancelled }, &fields)
         }
+        Verb::Replay { tasks, endpoint } => session.replay_tasks(&tasks, endpoint).await,
         Verb::Expunge { task, sure } => {
             let question = format!("Clear the content of task {task}? It cannot be brought back.");
             confirm(&question, sure.yes)?;
@@ -169,6 +191,31 @@ pub(super) async fn run(args: TaskArgs, environment: &Environment) -> Result<()>
 }
 
 impl Session {
+    /// Replays one after the other. One that cannot be is told of, and does not keep the others from it.
+    async fn replay_tasks(&self, tasks: &[Uuid], endpoint: Option<Uuid>) -> Result<()> {
+        let mut replayed = vec![];
+        for task in tasks {
+            match self.client.replay_task(*task, endpoint).await {
+                Ok(made) => replayed.push(made),
+                Err(error) if tasks.len() > 1 => note(&format!("{task}: {error}")),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let made = replayed.iter().map(|one| one.deliveries.len()).sum::<usize>();
+        let fields = [
+            ("replayed tasks", replayed.len().to_string()),
+            ("new deliveries", made.to_string()),
+        ];
+        self.screen.thing(&replayed, &fields)?;
+        let refused = tasks.len() - replayed.len();
+        anyhow::ensure!(
+            refused == 0,
+            "{refused} of {} tasks were not replayed",
+            tasks.len()
+        );
+        Ok(())
+    }
+
     fn task(&self, task: &Task) -> Result<()> {
         let times = self.screen.times;
         let headers = task

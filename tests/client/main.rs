@@ -3,7 +3,7 @@
 //! - `terminal`: a user with a home of their own, who calls the program and looks at what it prints.
 //! - `login`: profiles and keys. `queues`: queues, endpoints and their secrets. `enqueues`: one task, any bytes, a file of many.
 //!   `tasks`: what became of them, and dead letters. `keys`: API keys. `users`: users. `events`: what happens, as it happens. `signing`: schemes,
-//!   endpoint authentication, the audit. `shape`: how the command line answers at all.
+//!   endpoint authentication, the audit. `replays`: what is sent once more. `looks`: what explains and measures. `shape`: how the command line answers at all.
 
 mod enqueues;
 mod events;
@@ -16,7 +16,9 @@ mod events;
 mod harness;
 mod keys;
 mod login;
+mod looks;
 mod queues;
+mod replays;
 mod shape;
 mod signing;
 mod tasks;

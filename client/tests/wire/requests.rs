@@ -52,6 +52,8 @@ async fn filters_are_parameters() {
     let since = Some("2026-01-31T12:00:00.5+01:00".parse().unwrap());
     let tasks = TaskFilter {
         kind: Some("a.*".into()),
+        endpoint: Some(Uuid::from_u128(1)),
+        header: Some("x-shop:7".into()),
         state: Some(TaskState::Retrying),
         since,
         until: None,
@@ -73,7 +75,7 @@ async fn filters_are_parameters() {
     assert_eq!(
         server.lines(),
         [
-            "GET /v1/queues/q/tasks?type=a.*&state=retrying&since=2026-01-31T11%3A00%3A00.500Z",
+            "GET /v1/queues/q/tasks?type=a.*&endpoint=00000000-0000-0000-0000-000000000001&header=x-shop%3A7&state=retrying&since=2026-01-31T11%3A00%3A00.500Z",
             "GET /v1/dead-letters?queue=q&endpoint=00000000-0000-0000-0000-000000000001&status=500&since=2026-01-31T11%3A00%3A00.500Z",
             "GET /v1/dead-letters",
         ]

@@ -37,7 +37,7 @@ impl Acting {
     pub(crate) async fn replay(&self, id: DeliveryId) -> Result<Replayed, Refusal> {
         self.may(Scope::Replay)?;
         self.reaches_dead_letter(id).await?;
-        let (queue, now) = (self.queue().clone(), time::now());
+        let (queue, now) = (self.audited(), time::now());
         to_its_end(async move { queue.replay(id, now).await }).await
     }
 
@@ -45,7 +45,7 @@ impl Acting {
     pub(crate) async fn replay_all(&self, filter: DeadLetterFilter) -> Result<Count, Refusal> {
         self.may(Scope::Replay)?;
         check(&filter)?;
-        let (queue, reach, now) = (self.queue().clone(), self.reach().clone(), time::now());
+        let (queue, reach, now) = (self.audited(), self.reach().clone(), time::now());
         to_its_end(async move { queue.replay_all(&reach, filter, now).await }).await
     }
 

@@ -22,7 +22,10 @@ impl Acting {
     pub(crate) async fn begin_replay(&self, new: NewReplay) -> Result<Replay, Refusal> {
         self.may(Scope::Replay)?;
         self.touches(&new).await?;
-        Ok(self.queue().begin_replay(self.reach(), new, time::now()).await?)
+        Ok(self
+            .audited()
+            .begin_replay(self.reach(), new, time::now())
+            .await?)
     }
 
     /// The endpoints that it names must be reached; its queue, or what it touches without one, is narrowed in the queue's own statements.
@@ -68,7 +71,7 @@ impl Acting {
     pub(crate) async fn steer_replay(&self, id: ReplayId, to: ReplayStatus) -> Result<Replay, Refusal> {
         self.may(Scope::Replay)?;
         Ok(self
-            .queue()
+            .audited()
             .steer_replay(self.reach(), id, to, time::now())
             .await?)
     }

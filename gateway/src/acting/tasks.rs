@@ -1,6 +1,6 @@
 //! Tasks and their deliveries.
 
-use proto::{Cancelled, Delivery, Expunged, Page, Scope, Task};
+use proto::{Cancelled, Delivery, Expunged, Page, ReplayTask, Scope, Task, TaskReplayed};
 use queue::{
     id::{DeliveryId, TaskId},
     tasks::TaskFilter,
@@ -15,6 +15,9 @@ impl Acting {
     pub(crate) async fn list_tasks(&self, filter: TaskFilter, paging: Paging) -> Result<Page<Task>, Refusal> {
         self.may(Scope::Read)?;
         self.reaches(&filter.queue)?;
+        if let Some(endpoint) = filter.endpoint {
+            self.endpoint(endpoint).await?;
+        }
         let (list, before) = paging.of::<Uuid>(format!("tasks {filter:?}"), &self.gateway)?;
         let page = self
             .queue()
@@ -52,6 +55,17 @@ impl Acting {
             self.queue().queue_of_task(id).await?;
         }
         Ok(Cancelled { cancelled })
+    }
+
+    /// Sends a task once more: to each endpoint that it went to, or to the one that is named.
+    pub(crate) async fn replay_task(&self, id: TaskId, how: ReplayTask) -> Result<TaskReplayed, Refusal> {
+        self.may(Scope::Replay)?;
+        self.reaches_task(id).await?;
+        if let Some(endpoint) = how.endpoint {
+            self.endpoint(endpoint).await?;
+        }
+        let (queue, now) = (self.audited(), time::now());
+        to_its_end(async move { queue.replay_task(id, how.endpoint, now).await }).await
     }
 
     /// Clears a task's content now.

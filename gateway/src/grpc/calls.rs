@@ -165,7 +165,7 @@ mod tests {
             let long = ["Purge", "Replay", "Test"]
                 .iter()
                 .any(|verb| method.name().starts_with(verb));
-            let one = method.name() == "ReplayDeadLetter";
+            let one = ["ReplayDeadLetter", "ReplayTask"].contains(&method.name());
             assert_eq!(
                 Sort::of(method.name()) == Sort::Action,
                 long && !one,

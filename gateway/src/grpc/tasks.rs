@@ -1,7 +1,7 @@
 //! `posthaste.v1.TaskService`
 
 use proto::{
-    Enqueued,
+    Enqueued, ReplayTask,
     grpc::v1::{self, task_service_server::TaskService},
 };
 use queue::{task::Checked, tasks::TaskFilter};
@@ -112,6 +112,8 @@ impl TaskService for Tasks {
         let filter = TaskFilter {
             queue: queue_name(given.queue)?,
             kind: given.r#type,
+            endpoint: given.endpoint.map(|id| form.id(&id, "endpoint")),
+            header: tasks::read_header(given.header.as_deref(), &mut form),
             state: tasks::read_state(given.state, &mut form),
             since: form.since(given.since, "since"),
             until: form.since(given.until, "until"),
@@ -143,6 +145,22 @@ impl TaskService for Tasks {
         Ok(reply(v1::ExpungeTaskResponse {
             expunged_at: Some(wire::timestamp(expunged.expunged_at)),
             cancelled: expunged.cancelled,
+        }))
+    }
+
+    async fn replay_task(
+        &self,
+        request: Request<v1::ReplayTaskRequest>,
+    ) -> Result<Response<v1::ReplayTaskResponse>, Status> {
+        let (acting, given) = open(&self.0, request)?;
+        let mut form = Form::default();
+        let id = form.id(&given.id, "id");
+        let endpoint = given.endpoint.map(|id| form.id(&id, "endpoint"));
+        form.finish()?;
+        let replayed = acting.replay_task(id, ReplayTask { endpoint }).await?;
+        let deliveries = replayed.deliveries.into_iter().map(tasks::replayed_to);
+        Ok(reply(v1::ReplayTaskResponse {
+            deliveries: deliveries.collect(),
         }))
     }
 

@@ -4,13 +4,13 @@ use axum::{
     http::{HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
-use proto::{Cancelled, Delivery, Expunged, Page, Task, TaskState};
-use queue::tasks::TaskFilter;
+use proto::{Cancelled, Delivery, Expunged, Page, ReplayTask, Task, TaskReplayed, TaskState};
+use queue::tasks::{HeaderFilter, TaskFilter};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     acting::Acting,
-    json::Answer,
+    json::{Answer, MaybeObject},
     page::Paging,
     path::{Id, QueueName},
     problem::Refusal,
@@ -24,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
         .routes(routes!(payload))
         .routes(routes!(cancel))
         .routes(routes!(expunge))
+        .routes(routes!(replay))
         .routes(routes!(delivery))
 }
 
@@ -34,17 +35,24 @@ pub(super) fn lists() -> OpenApiRouter<Gateway> {
 }
 
 /// List the tasks of a queue, newest first
+///
+/// A page looks at a bounded number of tasks: with a filter it may hold fewer than asked, or none, although more follow. `next_page` says whether they do.
 #[utoipa::path(
     get, path = "/v1/queues/{queue}/tasks", tag = "Tasks", operation_id = "list_tasks",
     params(
     QueueName,
     ("type" = Option<String>, Query, description = "A glob of task types; `*` stands for any run of characters."),
+    ("endpoint" = Option<Uuid>, Query, description = "With a delivery to this endpoint, whatever became of it, as far as that is kept."),
+    ("header" = Option<String>, Query, description = "With this header of their own: its name such as `x-shop`, in whatever case, or `name:value` for its whole value."),
     ("state" = Option<TaskState>, Query, description = "Where they are."),
     ("since" = Option<DateTime<Utc>>, Query, description = "Enqueued at or after this time."),
     ("until" = Option<DateTime<Utc>>, Query, description = "Enqueued before this time."),
     Paging,
     ),
-    responses((status = 200, description = "A page of them, without their payloads.", body = Page<Task>)),
+    responses(
+        (status = 200, description = "A page of them, without their payloads.", body = Page<Task>),
+        (status = 404, description = "The endpoint is not there."),
+    ),
     security(("key" = ["read"])),
 )]
 async fn list(acting: Acting, QueueName(queue): QueueName, uri: Uri) -> Result<Answer<Page<Task>>, Refusal> {
@@ -52,6 +60,8 @@ async fn list(acting: Acting, QueueName(queue): QueueName, uri: Uri) -> Result<A
     let filter = TaskFilter {
         queue,
         kind: query.text("type"),
+        endpoint: query.parsed("endpoint", "an endpoint's id"),
+        header: query.parsed("header", HeaderFilter::FORM),
         state: query.word("state"),
         since: query.time("since"),
         until: query.time("until"),
@@ -130,6 +140,30 @@ async fn cancel(acting: Acting, Id(id): Id) -> Result<Answer<Cancelled>, Refusal
 )]
 async fn expunge(acting: Acting, Id(id): Id) -> Result<Answer<Expunged>, Refusal> {
     Ok(Answer::ok(acting.expunge_task(id).await?))
+}
+
+/// Send a task once more
+///
+/// New deliveries of it are made, to each endpoint that it went to and that is still there, or to the one that is named, whatever became of it before:
+/// under the same `webhook-id`, with `posthaste-replay`. Where one is on its way already, none is made; where it was given up, its dead letter goes.
+/// No body stands for `{}`. Written down in the audit.
+#[utoipa::path(
+    post, path = "/v1/tasks/{id}/replay", tag = "Tasks", operation_id = "replay_task",
+    params(Id),
+    request_body = Option<ReplayTask>,
+    responses(
+        (status = 200, description = "The new deliveries.", body = TaskReplayed),
+        (status = 404, description = "The task or the endpoint is not there."),
+        (status = 409, description = "Nothing can be sent: it is on its way already, its endpoints are gone, or its content is."),
+    ),
+    security(("key" = ["replay"])),
+)]
+async fn replay(
+    acting: Acting,
+    Id(id): Id,
+    MaybeObject(how): MaybeObject<ReplayTask>,
+) -> Result<Answer<TaskReplayed>, Refusal> {
+    Ok(Answer::ok(acting.replay_task(id, how).await?))
 }
 
 /// List the deliveries of a task, oldest first

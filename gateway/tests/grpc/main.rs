@@ -12,6 +12,7 @@ mod ports;
 mod queues;
 mod raw;
 mod reflection;
+mod replay_task;
 mod replays;
 mod signing;
 mod stream;

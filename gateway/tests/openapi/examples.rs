@@ -6,8 +6,8 @@ use axum::http::StatusCode;
 use proto::{
     Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
     Expunged, Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret,
-    Session, SimulatedVerdict, Storage, SystemReport, Task, TestResult, Traffic, TrafficOverview, User,
-    Verification,
+    Session, SimulatedVerdict, Storage, SystemReport, Task, TaskReplayed, TestResult, Traffic,
+    TrafficOverview, User, Verification,
 };
 use queue::verdict::Verdict;
 use serde::de::DeserializeOwned;
@@ -47,6 +47,7 @@ const READS: &[(&str, Reads)] = &[
     ("Replay", as_a::<Replay>),
     ("ReplayPreview", as_a::<ReplayPreview>),
     ("Replayed", as_a::<Replayed>),
+    ("TaskReplayed", as_a::<TaskReplayed>),
     ("RevealedSecret", as_a::<RevealedSecret>),
     ("Secret", as_a::<Secret>),
     ("Session", as_a::<Session>),
@@ -203,6 +204,10 @@ async fn prepared(app: &App, operation: &Operation) -> String {
             .is(StatusCode::CREATED)
             .read::<Key>()
             .id
+    } else if operation.path == "/v1/tasks/{id}/replay" {
+        let task = app.enqueue("orders", r#"{"payload":1}"#).await;
+        app.finish_all(endpoint.id, 200, Verdict::Delivered).await;
+        task.id
     } else {
         endpoint.id
     };

@@ -163,7 +163,7 @@ impl Things {
         let mut queries = vec![String::new()];
         for parameter in operation.spec["parameters"].as_array().into_iter().flatten() {
             let name = parameter["name"].as_str().unwrap();
-            let value = match (parameter["in"].as_str().unwrap(), name) {
+            let value: &str = match (parameter["in"].as_str().unwrap(), name) {
                 ("path" | "header", _)
                 | (
                     "query",
@@ -173,6 +173,7 @@ impl Things {
                 ("query", "endpoint") => &self.endpoint,
                 ("query", "task") => &self.task,
                 ("query", "type") => &self.kind,
+                ("query", "header") => "x-b",
                 (place, name) => panic!(
                     "{}: tell here what goes into `{name}` in its {place}",
                     operation.name()
@@ -210,6 +211,7 @@ impl Things {
                 json!({"endpoint": self.endpoint}),
                 json!({"type": self.kind}),
             ],
+            "ReplayTask" => vec![json!({}), json!({"endpoint": self.endpoint})],
             "NewReplay" => vec![
                 json!({"filter": {}}),
                 json!({"filter": {"queue": self.queue}}),

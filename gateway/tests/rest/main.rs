@@ -15,6 +15,7 @@ mod kit;
 mod metrics;
 mod pages;
 mod queues;
+mod replays;
 mod session;
 mod signing;
 mod system;

@@ -222,3 +222,84 @@ async fn tasks_are_listed_by_state_type_and_time() {
         [delivered]
     );
 }
+
+#[tokio::test]
+async fn tasks_are_found_by_where_they_went_and_by_their_headers() {
+    let app = App::new().await;
+    app.make_queue("q").await;
+    let (orders, all) = (
+        app.make_endpoint("q", "\"order.*\"").await,
+        app.make_endpoint("q", "").await,
+    );
+    let seven = app
+        .enqueue(
+            "q",
+            json!({"payload": 1, "type": "order.paid", "headers": {"X-Shop": "7", "x-till": "A:1"}}),
+        )
+        .await
+        .id;
+    // Found by an attempt, by a dead letter, and by what waits.
+    app.finish_all(orders.id, 200, Verdict::Delivered).await;
+    app.finish_all(all.id, 400, Verdict::Dead).await;
+    let eight = app
+        .enqueue(
+            "q",
+            json!({"payload": 1, "type": "stock.low", "headers": {"x-shop": "8"}}),
+        )
+        .await
+        .id;
+    let plain = app
+        .enqueue("q", json!({"payload": 1, "type": "order.sent"}))
+        .await
+        .id;
+
+    let list = async |query: &str| -> Vec<Uuid> {
+        let page = app
+            .get(&format!("/v1/queues/q/tasks?{query}"))
+            .await
+            .is(StatusCode::OK)
+            .read::<Page<Task>>();
+        page.items.iter().map(|task| task.id).collect()
+    };
+    let of = |id: Uuid| format!("endpoint={id}");
+    assert_eq!(list(&of(orders.id)).await, [plain, seven]);
+    assert_eq!(list(&of(all.id)).await, [plain, eight, seven]);
+    assert_eq!(list(&format!("{}&state=pending", of(orders.id))).await, [plain]);
+    assert_eq!(list(&format!("{}&state=dead", of(all.id))).await, [seven]);
+    assert_eq!(list(&format!("{}&type=stock.*", of(all.id))).await, [eight]);
+    assert_eq!(list(&format!("{}&header=x-shop", of(orders.id))).await, [seven]);
+
+    assert_eq!(list("header=x-shop").await, [eight, seven]);
+    assert_eq!(list("header=X-SHOP:7").await, [seven]);
+    assert_eq!(list("header=x-shop:%207").await, [seven]);
+    assert_eq!(list("header=x-till:A:1").await, [seven]);
+    assert_eq!(list("header=x-shop:8&state=pending").await, [eight]);
+    for none in ["x-till:a:1", "x-shop:", "x-shop:77", "x-other"] {
+        assert!(list(&format!("header={none}")).await.is_empty(), "{none}");
+    }
+    // Page by page it is the same.
+    let (mut path, mut found) = (format!("/v1/queues/q/tasks?limit=1&{}", of(all.id)), vec![]);
+    loop {
+        let page: Page<Task> = app.get(&path).await.is(StatusCode::OK).read();
+        found.extend(page.items.iter().map(|task| task.id));
+        let Some(next) = page.next_page else { break };
+        path = format!("/v1/queues/q/tasks?limit=1&{}&page={next}", of(all.id));
+    }
+    assert_eq!(found, [plain, eight, seven]);
+
+    for (query, field) in [
+        ("endpoint=x", "endpoint"),
+        ("header=", "header"),
+        ("header=a%20b", "header"),
+        ("header=a:%00", "header"),
+    ] {
+        assert_eq!(
+            app.get(&format!("/v1/queues/q/tasks?{query}")).await.blames(400),
+            [field],
+            "{query}"
+        );
+    }
+    app.get(&format!("/v1/queues/q/tasks?{}", of(Uuid::max())))
+        .await
+        .problem(404);
+}

@@ -9045,6 +9045,12 @@ pub struct ListTasksRequest {
     /// The `next_page` of the page before, with the same filters; left out for the first one.
     #[prost(string, optional, tag = "7")]
     pub page: ::core::option::Option<::prost::alloc::string::String>,
+    /// Only those with a delivery to this endpoint, by its id, whatever became of it, as far as that is kept.
+    #[prost(string, optional, tag = "8")]
+    pub endpoint: ::core::option::Option<::prost::alloc::string::String>,
+    /// Only those with this header of their own: its name such as `x-shop`, in whatever case, or `name:value` for its whole value.
+    #[prost(string, optional, tag = "9")]
+    pub header: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// A page of the tasks of a queue.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -9086,6 +9092,33 @@ pub struct ExpungeTaskResponse {
     /// How many of the task's deliveries were cancelled, because there is nothing left to send.
     #[prost(uint32, tag = "2")]
     pub cancelled: u32,
+}
+/// Asks for a task to be sent once more.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayTaskRequest {
+    /// Its id.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// To this endpoint alone, by its id, whether it went there before or not; left out: to each that it went to and that is still there.
+    #[prost(string, optional, tag = "2")]
+    pub endpoint: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// What a replay of a task made.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReplayTaskResponse {
+    /// The new deliveries; one at least. Where one was on its way already, none is made.
+    #[prost(message, repeated, tag = "1")]
+    pub deliveries: ::prost::alloc::vec::Vec<ReplayedTo>,
+}
+/// A new delivery of an old task, and where it goes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReplayedTo {
+    /// The new delivery's id.
+    #[prost(string, tag = "1")]
+    pub delivery: ::prost::alloc::string::String,
+    /// Its endpoint's id.
+    #[prost(string, tag = "2")]
+    pub endpoint: ::prost::alloc::string::String,
 }
 /// One task on its way to one endpoint.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -9679,6 +9712,31 @@ pub mod task_service_client {
                 .insert(GrpcMethod::new("posthaste.v1.TaskService", "ExpungeTask"));
             self.inner.unary(req, path, codec).await
         }
+        /// Sends a task once more, whatever became of it before: new deliveries of it, under the same `webhook-id`, with `posthaste-replay`.
+        pub async fn replay_task(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReplayTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplayTaskResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.TaskService/ReplayTask",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("posthaste.v1.TaskService", "ReplayTask"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Lists the deliveries of a task.
         pub async fn list_task_deliveries(
             &mut self,
@@ -9858,6 +9916,14 @@ pub mod task_service_server {
             request: tonic::Request<super::ExpungeTaskRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ExpungeTaskResponse>,
+            tonic::Status,
+        >;
+        /// Sends a task once more, whatever became of it before: new deliveries of it, under the same `webhook-id`, with `posthaste-replay`.
+        async fn replay_task(
+            &self,
+            request: tonic::Request<super::ReplayTaskRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReplayTaskResponse>,
             tonic::Status,
         >;
         /// Lists the deliveries of a task.
@@ -10273,6 +10339,51 @@ pub mod task_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExpungeTaskSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.TaskService/ReplayTask" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReplayTaskSvc<T: TaskService>(pub Arc<T>);
+                    impl<
+                        T: TaskService,
+                    > tonic::server::UnaryService<super::ReplayTaskRequest>
+                    for ReplayTaskSvc<T> {
+                        type Response = super::ReplayTaskResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReplayTaskRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TaskService>::replay_task(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReplayTaskSvc(inner);
                         let codec = crate::grpc::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

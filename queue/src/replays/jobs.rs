@@ -6,6 +6,7 @@ use sqlx::types::Json;
 
 use super::{Course, Place, ReplayId, look::look, source_word, wish::Wish};
 use crate::{
+    audit::{Action, Deed},
     db::Queue,
     error::{Error, Result},
     queues::no_queue,
@@ -132,6 +133,7 @@ impl Queue {
         } = self.resolve_replay(reach, &new, now).await?;
         let (expected, exact) = self.count_replay(&course).await?;
         let id = self.mint(now);
+        let mut tx = self.inner.pool.begin().await?;
         sqlx::query!(
             "-- begin replay
             INSERT INTO replay_jobs (id, reach, filter, target_id, rate, source, parts, since, until, expected, expected_exact, created_at)
@@ -149,8 +151,16 @@ impl Queue {
             exact,
             now
         )
-        .execute(&self.inner.pool)
+        .execute(&mut *tx)
         .await?;
+        let deed = Deed {
+            action: Action::ReplayBegun,
+            subject: id.to_string(),
+            endpoint: new.target.or(new.filter.endpoint),
+            queues: &touched,
+        };
+        self.audit(&mut tx, deed, now).await?;
+        tx.commit().await?;
         self.read_replay(reach, id).await
     }
 
@@ -237,6 +247,15 @@ impl Queue {
             )
             .execute(&mut *tx)
             .await?;
+            if to == ReplayStatus::Cancelled {
+                let deed = Deed {
+                    action: Action::ReplayCancelled,
+                    subject: id.to_string(),
+                    endpoint: None,
+                    queues: &row.reach,
+                };
+                self.audit(&mut tx, deed, now).await?;
+            }
         }
         tx.commit().await?;
         self.read_replay(reach, id).await

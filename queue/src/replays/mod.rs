@@ -1,4 +1,4 @@
-//! Replays as jobs: new deliveries of old tasks, made in the background at a rate of their own.
+//! Replays: new deliveries of old tasks, as jobs that run in the background at a rate of their own, or of one task at once.
 //!
 //! - `wish`: what a caller asks for, checked, and made into parts that are gone through one after the other.
 //! - `look`: the next rows of a part, and which of them the filter means. Bounded by rows, never by what the filter finds.
@@ -6,10 +6,12 @@
 //! - `run`: the [`Runner`], which does one batch after the other. A batch, and the place in the parts that it leads to, are one
 //!   transaction, which locks the job's row: whatever dies in between, and whichever node goes on, nothing is made twice or left out.
 //! - `jobs`: preview, begin, list, read, pause, resume, cancel.
+//! - `one`: one task, whatever became of it.
 
 mod jobs;
 mod look;
 mod make;
+mod one;
 mod run;
 mod wish;
 
@@ -74,12 +76,12 @@ struct Row {
 
 /// A delivery that was made.
 #[derive(Debug)]
-struct Made {
-    delivery: DeliveryId,
-    task: TaskId,
-    queue: QueueId,
-    endpoint: EndpointId,
-    kind: String,
+pub(crate) struct Made {
+    pub(crate) delivery: DeliveryId,
+    pub(crate) task: TaskId,
+    pub(crate) queue: QueueId,
+    pub(crate) endpoint: EndpointId,
+    pub(crate) kind: String,
 }
 
 /// The word of a source in the database and the API.

@@ -280,7 +280,8 @@ impl Queue {
         keep.map_or(TaskId::nil(), |keep| id::floor(begun - keep))
     }
 
-    async fn tell_replayed(&self, made: &[Made], now: DateTime<Utc>) {
+    /// Tells of deliveries that were made and committed, whoever listens and the nodes that push them.
+    pub(crate) async fn tell_replayed(&self, made: &[Made], now: DateTime<Utc>) {
         if made.is_empty() {
             return;
         }

@@ -36,6 +36,9 @@ pub struct Retention {
     pub dead_letters: Keep,
 }
 
+/// How long a task may be on its way to its first trace.
+const SETTLED: TimeDelta = TimeDelta::minutes(5);
+
 const fn days(days: u64) -> Keep {
     Keep::For(Span::seconds(days * 86_400))
 }
@@ -78,6 +81,11 @@ impl Retention {
     /// Whether an attempt of a delivery that has ended has expired.
     pub(crate) fn is_forgotten(self, attempt: uuid::Uuid, now: DateTime<Utc>) -> bool {
         time(self.attempts).is_some_and(|keep| id::minted_at(attempt) + keep <= now)
+    }
+
+    /// Whether a task that left no trace may have lost it. What was just enqueued leaves one within its first attempt.
+    pub(crate) fn is_traceless(self, task: TaskId, now: DateTime<Utc>) -> bool {
+        self.is_forgotten(task, now - SETTLED)
     }
 }
 

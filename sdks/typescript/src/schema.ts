@@ -540,7 +540,9 @@ export interface paths {
         };
         /**
          * List the tasks of a queue, newest first
-         * @description Needs the scope `read`.
+         * @description A page looks at a bounded number of tasks: with a filter it may hold fewer than asked, or none, although more follow. `next_page` says whether they do.
+         *
+         *     Needs the scope `read`.
          */
         get: operations["list_tasks"];
         put?: never;
@@ -722,6 +724,30 @@ export interface paths {
         get: operations["read_payload"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tasks/{id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a task once more
+         * @description New deliveries of it are made, to each endpoint that it went to and that is still there, or to the one that is named, whatever became of it before:
+         *     under the same `webhook-id`, with `posthaste-replay`. Where one is on its way already, none is made; where it was given up, its dead letter goes.
+         *     No body stands for `{}`. Written down in the audit.
+         *
+         *     Needs the scope `replay`.
+         */
+        post: operations["replay_task"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3366,6 +3392,17 @@ export interface components {
          */
         ReplayStatus: "running" | "paused" | "done" | "cancelled";
         /**
+         * @description How one task is replayed.
+         * @example {}
+         */
+        ReplayTask: {
+            /**
+             * Format: uuid
+             * @description To this endpoint alone, whether it went there before or not; left out: to each that it went to.
+             */
+            endpoint?: string | null;
+        };
+        /**
          * @description A delivery made by a replay.
          * @example {
          *       "delivery": "01980b77-0a4e-7d3c-9b21-4c5d6e7f8091",
@@ -3383,6 +3420,25 @@ export interface components {
              * @description The old task, which it sends once more under the same `webhook-id`.
              */
             task: string;
+        };
+        /**
+         * @description A new delivery of an old task, and where it goes.
+         * @example {
+         *       "delivery": "01980a3b-7c2d-7e4f-9b21-4c5d6e7f8091",
+         *       "endpoint": "01980a2f-0c11-7a20-b0d3-2f6a9e4c7d10"
+         *     }
+         */
+        ReplayedTo: {
+            /**
+             * Format: uuid
+             * @description The new delivery.
+             */
+            delivery: string;
+            /**
+             * Format: uuid
+             * @description Its endpoint.
+             */
+            endpoint: string;
         };
         /** @description How long what went through a queue is kept. What is still needed (deliveries that have not ended, dead letters) stays beyond it. */
         RetentionPolicy: {
@@ -3958,6 +4014,27 @@ export interface components {
              * @description When its content was expunged, if it was: payload, headers, and what endpoints answered.
              */
             expunged_at?: string | null;
+        };
+        /**
+         * @description What a replay of one task made.
+         * @example {
+         *       "deliveries": [
+         *         {
+         *           "delivery": "01980a3b-7c2d-7e4f-9b21-4c5d6e7f8091",
+         *           "endpoint": "01980a2f-0c11-7a20-b0d3-2f6a9e4c7d10"
+         *         }
+         *       ],
+         *       "task": "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1"
+         *     }
+         */
+        TaskReplayed: {
+            /**
+             * Format: uuid
+             * @description The task, which is sent once more under the same `webhook-id`.
+             */
+            task: string;
+            /** @description The new deliveries; one at least. */
+            deliveries: components["schemas"]["ReplayedTo"][];
         };
         /**
          * @description Where a task is, over all its deliveries: the first of these that holds for any of them.
@@ -5639,6 +5716,10 @@ export interface operations {
             query?: {
                 /** @description A glob of task types; `*` stands for any run of characters. */
                 type?: string;
+                /** @description With a delivery to this endpoint, whatever became of it, as far as that is kept. */
+                endpoint?: string;
+                /** @description With this header of their own: its name such as `x-shop`, in whatever case, or `name:value` for its whole value. */
+                header?: string;
                 /** @description Where they are. */
                 state?: components["schemas"]["TaskState"];
                 /** @description Enqueued at or after this time. */
@@ -5671,7 +5752,15 @@ export interface operations {
             400: components["responses"]["invalid"];
             401: components["responses"]["unauthorized"];
             403: components["responses"]["forbidden"];
-            404: components["responses"]["not-found"];
+            /** @description The endpoint is not there. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             429: components["responses"]["too-many-requests"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];
@@ -6059,6 +6148,60 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    replay_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Its id. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ReplayTask"];
+            };
+        };
+        responses: {
+            /** @description The new deliveries. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskReplayed"];
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            /** @description The task or the endpoint is not there. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            408: components["responses"]["timeout"];
+            /** @description Nothing can be sent: it is on its way already, its endpoints are gone, or its content is. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            413: components["responses"]["too-large"];
+            415: components["responses"]["unsupported-media-type"];
             429: components["responses"]["too-many-requests"];
             500: components["responses"]["internal"];
             503: components["responses"]["unavailable"];

@@ -2,8 +2,10 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use proto::{Delivery, DeliveryState, DeliveryWait, Enqueued, Payload, Task, TaskState, Why, grpc::v1};
-use queue::task::NewTask;
+use proto::{
+    Delivery, DeliveryState, DeliveryWait, Enqueued, Payload, ReplayedTo, Task, TaskState, Why, grpc::v1,
+};
+use queue::{task::NewTask, tasks::HeaderFilter};
 
 use super::{Form, settings, timestamp};
 use crate::{body::is_shared, problem::Refusal};
@@ -104,6 +106,20 @@ pub(in crate::grpc) fn read_state(given: i32, form: &mut Form) -> Option<TaskSta
     let given: v1::TaskState = form.word(given, "state")?;
     let found = STATES.iter().find(|(_, theirs)| *theirs == given);
     found.map(|(ours, _)| *ours)
+}
+
+/// The header that a filter means, if it means one.
+pub(in crate::grpc) fn read_header(given: Option<&str>, form: &mut Form) -> Option<HeaderFilter> {
+    let read = given?.parse().ok();
+    form.0.require(read.is_some(), "header", HeaderFilter::FORM);
+    read
+}
+
+pub(in crate::grpc) fn replayed_to(made: ReplayedTo) -> v1::ReplayedTo {
+    v1::ReplayedTo {
+        delivery: made.delivery.to_string(),
+        endpoint: made.endpoint.to_string(),
+    }
 }
 
 pub(in crate::grpc) fn delivery(delivery: Delivery) -> v1::Delivery {
@@ -267,5 +283,14 @@ mod tests {
             (None, None)
         );
         assert_eq!(form.0.into_vec()[0].field, "state");
+    }
+
+    #[test]
+    fn a_header_is_read_as_rest_reads_it() {
+        let mut form = Form::default();
+        assert_eq!(read_header(None, &mut form), None);
+        assert_eq!(read_header(Some("X-Shop:7"), &mut form), "x-shop: 7".parse().ok());
+        assert_eq!(read_header(Some("x shop"), &mut form), None);
+        assert_eq!(form.0.into_vec()[0].field, "header");
     }
 }

@@ -135,9 +135,9 @@ class Operations(Transport):
         """Register an endpoint on a queue."""
         return self.call("POST", f"/v1/queues/{part(queue)}/endpoints", body=body)
 
-    def list_tasks(self, queue: str, *, type: str | None = None, state: types.TaskState | None = None, since: str | None = None, until: str | None = None, limit: int | None = None, page: str | None = None) -> types.PageTask:
+    def list_tasks(self, queue: str, *, type: str | None = None, endpoint: str | None = None, header: str | None = None, state: types.TaskState | None = None, since: str | None = None, until: str | None = None, limit: int | None = None, page: str | None = None) -> types.PageTask:
         """List the tasks of a queue, newest first."""
-        return self.call("GET", f"/v1/queues/{part(queue)}/tasks", query={"type": type, "state": state, "since": since, "until": until, "limit": limit, "page": page})
+        return self.call("GET", f"/v1/queues/{part(queue)}/tasks", query={"type": type, "endpoint": endpoint, "header": header, "state": state, "since": since, "until": until, "limit": limit, "page": page})
 
     def read_task(self, id: str) -> types.Task:
         """Read a task with its payload."""
@@ -158,6 +158,10 @@ class Operations(Transport):
     def expunge_task(self, id: str) -> types.Expunged:
         """Clear a task's content now."""
         return self.call("POST", f"/v1/tasks/{part(id)}/expunge", harmless=True)
+
+    def replay_task(self, id: str, body: types.ReplayTask | None = None) -> types.TaskReplayed:
+        """Send a task once more."""
+        return self.call("POST", f"/v1/tasks/{part(id)}/replay", body=body)
 
     def read_delivery(self, id: str) -> types.Delivery:
         """Read a delivery, and why it is where it is."""

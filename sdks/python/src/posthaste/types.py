@@ -655,6 +655,17 @@ Where a replay is.
 """
 
 
+class ReplayTask(TypedDict):
+    """
+    How one task is replayed.
+    """
+
+    endpoint: NotRequired[str | None]
+    """
+    To this endpoint alone, whether it went there before or not; left out: to each that it went to.
+    """
+
+
 class Replayed(TypedDict):
     """
     A delivery made by a replay.
@@ -667,6 +678,21 @@ class Replayed(TypedDict):
     task: str
     """
     The old task, which it sends once more under the same `webhook-id`.
+    """
+
+
+class ReplayedTo(TypedDict):
+    """
+    A new delivery of an old task, and where it goes.
+    """
+
+    delivery: str
+    """
+    The new delivery.
+    """
+    endpoint: str
+    """
+    Its endpoint.
     """
 
 
@@ -930,6 +956,21 @@ class SystemReport(TypedDict):
     configuration: list[ConfigEntry]
     """
     The configuration of the node that was asked, without secrets.
+    """
+
+
+class TaskReplayed(TypedDict):
+    """
+    What a replay of one task made.
+    """
+
+    task: str
+    """
+    The task, which is sent once more under the same `webhook-id`.
+    """
+    deliveries: list[ReplayedTo]
+    """
+    The new deliveries; one at least.
     """
 
 
