@@ -20,6 +20,14 @@ pub fn counted(n: u64, one: &str, several: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { several })
 }
 
+/// The number in a version of PostgreSQL, without who packed it: `15.18` of `15.18 (Debian 15.18-0+deb12u1)`.
+pub fn version(whole: &str) -> &str {
+    let mut words = whole.split_whitespace();
+    words
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))
+        .unwrap_or(whole)
+}
+
 /// Bytes in the unit that fits: `512 B`, `1.5 KiB`.
 #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
 pub fn bytes(n: u64) -> String {
@@ -165,6 +173,19 @@ mod tests {
             (-172_800, "in 2 d"),
         ] {
             assert_eq!(relative(now - chrono::TimeDelta::seconds(seconds), now), text);
+        }
+    }
+
+    #[test]
+    fn a_version_is_its_number() {
+        for (whole, short) in [
+            ("15.18 (Debian 15.18-0+deb12u1)", "15.18"),
+            ("16.4", "16.4"),
+            ("PostgreSQL 18beta1 on x86_64", "18beta1"),
+            ("unknown", "unknown"),
+            ("", ""),
+        ] {
+            assert_eq!(version(whole), short);
         }
     }
 }

@@ -16,7 +16,7 @@ async fn a_delivery_says_why_it_waits_and_a_response_what_it_would_cause() {
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (user, _node) = Terminal::and_node(&home).await;
     receiver.answer("/", |_| Reply::status(500));
-    user.ok(&["queue", "make", "orders", "--set", "retry.schedule=1h"])
+    user.ok(&["queue", "make", "orders", "--set", "retry.schedule=[\"1h\"]"])
         .await;
     let endpoint: Endpoint = user
         .json(&["endpoint", "make", "orders", &receiver.url("/")])

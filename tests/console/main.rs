@@ -3,6 +3,7 @@
 
 mod browser;
 mod driver;
+mod finding;
 #[path = "../node/harness/mod.rs"]
 #[expect(dead_code, unused_imports, reason = "made for more than is needed here")]
 mod harness;

@@ -140,10 +140,13 @@ pub(crate) fn Figure(
     label: &'static str,
     #[prop(into)] value: Signal<String>,
     #[prop(optional, into)] note: Option<Signal<String>>,
+    #[prop(optional, into)] whole: Option<Signal<String>>,
     #[prop(optional)] long: bool,
 ) -> impl IntoView {
+    // What is shown short is whole to whoever points at it.
+    let whole = whole.map(|whole| move || whole.get());
     view! {
-        <div class="figure" class:long=long>
+        <div class="figure" class:long=long title=whole>
             <dt>{label}</dt>
             <dd>{move || value.get()}{note.map(|note| view! { <small>{move || note.get()}</small> })}</dd>
         </div>

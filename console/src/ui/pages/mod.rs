@@ -22,6 +22,7 @@ pub(crate) mod sign_in;
 pub(crate) mod system;
 pub(crate) mod task;
 pub(crate) mod tasks;
+pub(crate) mod tasks_marked;
 pub(crate) mod test_send;
 pub(crate) mod users;
 pub(crate) mod verdict_rules;
@@ -36,16 +37,22 @@ use leptos_router::{
 pub(crate) fn filter(name: &'static str) -> (Memo<String>, Callback<String>) {
     let query = use_query_map();
     let value = Memo::new(move |_| query.with(|query| query.get(name)).unwrap_or_default());
-    let navigate = use_navigate();
-    let navigate = StoredValue::new_local(navigate);
-    let set = Callback::new(move |to: String| {
+    let set = filters();
+    (value, Callback::new(move |to| set.run(vec![(name, to)])))
+}
+
+/// Sets several such filters at once.
+pub(crate) fn filters() -> Callback<Vec<(&'static str, String)>> {
+    let query = use_query_map();
+    let navigate = StoredValue::new_local(use_navigate());
+    Callback::new(move |to: Vec<(&'static str, String)>| {
         let map = query.get_untracked();
         let mut pairs: Vec<(String, String)> = map
             .into_iter()
             .map(|(name, value)| (name.into_owned(), value))
             .collect();
-        pairs.retain(|(known, _)| known != name);
-        pairs.push((name.to_owned(), to));
+        pairs.retain(|(known, _)| !to.iter().any(|(name, _)| known == name));
+        pairs.extend(to.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let pairs: Vec<(&str, &str)> = pairs
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -57,6 +64,5 @@ pub(crate) fn filter(name: &'static str) -> (Memo<String>, Callback<String>) {
             ..NavigateOptions::default()
         };
         navigate.with_value(|navigate| navigate(&console::query::with(&path, &pairs), options));
-    });
-    (value, set)
+    })
 }

@@ -44,7 +44,7 @@ pub(crate) fn System() -> impl IntoView {
         <Failed failure=system.failure/>
         <dl class="figures">
             <Figure label="Posthaste" value=of(|s| s.version.clone())/>
-            <Figure label="PostgreSQL" value=of(|s| s.postgres_version.clone()) note=of(|s| format!(" · schema {}", s.schema_version))/>
+            <Figure label="PostgreSQL" value=of(|s| format::version(&s.postgres_version).to_owned()) whole=of(|s| s.postgres_version.clone()) note=of(|s| format!(" · schema {}", s.schema_version))/>
             <Figure label="Nodes that push" value=of(|s| s.nodes.iter().filter(|node| node.alive).count().to_string()) note=of(gone)/>
             <Figure label="Shards" value=of(|s| s.shards.to_string()) note=of(|s| if s.shards_unowned == 0 { " · all owned".to_owned() } else { format!(" · {} owned by nobody", s.shards_unowned) })/>
         </dl>

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use console::{format, payload};
+use gloo_net::http::Method;
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_params_map};
-use proto::{Attempt, Cancelled, Delivery, DeliveryState, Page, Payload, Replayed, Scope, Task};
+use proto::{
+    Attempt, Cancelled, Delivery, DeliveryState, Page, Payload, ReplayTask, Scope, Task, TaskReplayed,
+};
 
 use super::{attempts::Timeline, tasks};
 use crate::ui::{
@@ -221,12 +224,15 @@ fn DeliveryCard(
     task: Option<Task>,
     again: Callback<()>,
 ) -> impl IntoView {
-    let id = delivery.id;
-    let dead = delivery.state == DeliveryState::Dead;
+    let (id, of) = (delivery.id, delivery.task);
     let open = delivery.ended_at.is_none();
+    let to = ReplayTask {
+        endpoint: Some(delivery.endpoint),
+    };
+    // Whatever became of it, it may be sent there once more.
     let replay = move |_| {
         perform(
-            async move { api::act::<Replayed>(&format!("/v1/dead-letters/{id}/replay")).await },
+            async move { api::send::<TaskReplayed>(Method::POST, &format!("/v1/tasks/{of}/replay"), &to).await },
             move |_| {
                 say("Replayed: a new delivery is on its way.");
                 again.run(());
@@ -242,7 +248,7 @@ fn DeliveryCard(
                 {delivery.due_at.map(|at| view! { <small>"next try "<When at/></small> })}
                 {delivery.ended_at.map(|at| view! { <small class="muted">"ended "<When at/></small> })}
                 <span class="grow"></span>
-                <Show when=move || dead && session::may(Scope::Replay)>
+                <Show when=move || !open && session::may(Scope::Replay)>
                     <button type="button" on:click=replay>"Replay"</button>
                 </Show>
             </div>

@@ -2,17 +2,16 @@
 
 use console::{format, query};
 use leptos::{html::Tbody, prelude::*};
-use leptos_router::hooks::use_navigate;
-use proto::{Cancelled, Delivery, DeliveryState, Page, Replayed, Scope, Task, TaskState};
+use proto::{Endpoint, Page, Scope, Task, TaskState};
 
-use super::{filter, queue};
+use super::{
+    filter, filters, queue,
+    tasks_marked::{CancelMarked, MarkAll, ReplayMarked},
+};
 use crate::ui::{
-    api,
-    ask::{Question, asker},
     in_view::{Space, rows_in_view},
     live,
-    loaded::List,
-    notes::{perform, say},
+    loaded::{List, Loaded},
     session,
     widgets::{Badge, Empty, Failed, Id, More, When, api_line, title},
 };
@@ -49,7 +48,13 @@ pub(crate) fn word(state: TaskState) -> &'static str {
 #[component]
 pub(crate) fn Tasks() -> impl IntoView {
     title("Tasks");
-    let (chosen, set_queue) = filter("queue");
+    let (chosen, _) = filter("queue");
+    let (endpoint, set_endpoint) = filter("endpoint");
+    let (header, set_header) = filter("header");
+    let (id, set_id) = filter("id");
+    let set = filters();
+    // An endpoint is of one queue.
+    let set_queue = move |to| set.run(vec![("queue", to), ("endpoint", String::new())]);
     let (state, set_state) = filter("state");
     let (kind, set_kind) = filter("type");
     let names = queue::names();
@@ -67,27 +72,51 @@ pub(crate) fn Tasks() -> impl IntoView {
     let paused = RwSignal::new(false);
     let tasks = List::<Task>::of(move || {
         let name = name.get();
-        if name.is_empty() {
+        if name.is_empty() || !id.get().is_empty() {
             return String::new();
         }
         let path = format!("/v1/queues/{}/tasks?limit={PAGE}", query::escape(&name));
         let (state, kind, since, until) = (state.get(), kind.get(), since.get(), until.get());
+        let (endpoint, header) = (endpoint.get(), header.get());
         let filters = [
             ("state", &*state),
             ("type", &*kind),
+            ("endpoint", &*endpoint),
+            ("header", &*header),
             ("since", &*since),
             ("until", &*until),
         ];
         query::with(&path, &filters)
     });
+    // By its id a task is found whatever the other filters say.
+    let one = Loaded::<Task>::of(move || {
+        let id = id.get();
+        if id.is_empty() {
+            return String::new();
+        }
+        format!("/v1/tasks/{}", query::escape(&id))
+    });
+    Effect::new(move |_| {
+        if let Some(task) = one.value.get() {
+            tasks.items.set(Some(vec![task]));
+        }
+    });
+    let again = move || {
+        tasks.again();
+        one.again();
+    };
     live::follow(
         move || {
             let name = name.get();
             (!name.is_empty() && !paused.get()).then(|| query::with("/v1/events", &[("queue", &name)]))
         },
-        move || tasks.refresh(PAGE),
+        move || {
+            tasks.refresh(PAGE);
+            one.again();
+        },
     );
     let marked = RwSignal::new(Vec::<uuid::Uuid>::new());
+    let done = Callback::new(move |()| again());
     let count = Signal::derive(move || tasks.items.with(|items| items.as_ref().map_or(0, Vec::len)));
     let body = NodeRef::<Tbody>::new();
     let drawn = rows_in_view(body, count);
@@ -140,11 +169,9 @@ pub(crate) fn Tasks() -> impl IntoView {
     view! {
         <div class="head">
             <h1>"Tasks"</h1>
-            <span class="grow"></span>
-            <FindTask/>
         </div>
         <div class="filters">
-            <label><span>"Queue"</span><select on:change=move |event| set_queue.run(event_target_value(&event))>{options}</select></label>
+            <label><span>"Queue"</span><select name="queue" on:change=move |event| set_queue(event_target_value(&event))>{options}</select></label>
             <label>
                 <span>"State"</span>
                 <select prop:value=state on:change=move |event| set_state.run(event_target_value(&event))>
@@ -156,15 +183,28 @@ pub(crate) fn Tasks() -> impl IntoView {
                 <span>"Type"</span>
                 <input data-search="" placeholder="invoice.*" prop:value=kind on:change=move |event| set_kind.run(event_target_value(&event))/>
             </label>
+            <label><span>"Endpoint"</span><EndpointChoice queue=name chosen=endpoint set=set_endpoint/></label>
+            <label>
+                <span>"Header"</span>
+                <input name="header" placeholder="x-shop: 7" title="A header's name, or name: value" prop:value=header on:change=move |event| set_header.run(event_target_value(&event).trim().to_owned())/>
+            </label>
+            <label>
+                <span>"Id"</span>
+                <input name="id" placeholder="The task's id" prop:value=id on:change=move |event| set_id.run(event_target_value(&event).trim().to_owned())/>
+            </label>
             <label><span>"From"</span><input type="datetime-local" name="since" prop:value=move || local(&since.get()) on:change=move |event| set_since.run(instant(&event_target_value(&event)))/></label>
             <label><span>"Until"</span><input type="datetime-local" name="until" prop:value=move || local(&until.get()) on:change=move |event| set_until.run(instant(&event_target_value(&event)))/></label>
             <button type="button" aria-pressed=move || paused.get().to_string() on:click=move |_| paused.update(|on| *on = !*on)>
                 {move || if paused.get() { "Follow" } else { "Hold still" }}
             </button>
-            <Show when=move || session::may(Scope::Manage) && marked.with(|m| !m.is_empty())><CancelMarked marked tasks/></Show>
-            <Show when=move || session::may(Scope::Replay) && marked.with(|m| !m.is_empty())><ReplayMarked marked tasks/></Show>
+            <Show when=move || session::may(Scope::Manage) && marked.with(|m| !m.is_empty())><CancelMarked marked done/></Show>
+            <Show when=move || session::may(Scope::Replay) && marked.with(|m| !m.is_empty())><ReplayMarked marked done/></Show>
         </div>
+        <Show when=move || !id.get().is_empty()>
+            <p class="muted">"By its id alone: the other filters are not asked."</p>
+        </Show>
         <Failed failure=tasks.failure/>
+        <Failed failure=one.failure/>
         <Show when=none>{empty}</Show>
         <Show when=move || tasks.items.with(|items| items.as_ref().is_some_and(|items| !items.is_empty()))>
             <div class="scroll long" tabindex="0" role="region" aria-label="Tasks">
@@ -210,23 +250,40 @@ fn Row(task: Task, marked: RwSignal<Vec<uuid::Uuid>>) -> impl IntoView {
     }
 }
 
-/// Marks all that were read, or none.
+/// The endpoints of a queue, of which one may be chosen; and one that was chosen and is of another queue.
 #[component]
-fn MarkAll(marked: RwSignal<Vec<uuid::Uuid>>, tasks: List<Task>) -> impl IntoView {
-    let all = move || {
-        tasks
-            .items
-            .with(|items| items.iter().flatten().map(|task| task.id).collect::<Vec<_>>())
+fn EndpointChoice(queue: Memo<String>, chosen: Memo<String>, set: Callback<String>) -> impl IntoView {
+    let endpoints = Loaded::<Page<Endpoint>>::of(move || {
+        let queue = queue.get();
+        if queue.is_empty() {
+            return String::new();
+        }
+        format!("/v1/queues/{}/endpoints?limit=1000", query::escape(&queue))
+    });
+    let options = move || {
+        let mut all: Vec<(String, String)> = endpoints.value.with(|page| {
+            let items = page.iter().flat_map(|page| &page.items);
+            items
+                .map(|endpoint| (endpoint.id.to_string(), endpoint.url.clone()))
+                .collect()
+        });
+        let chosen = chosen.get();
+        if !chosen.is_empty() && !all.iter().any(|(id, _)| *id == chosen) {
+            all.push((chosen.clone(), chosen.clone()));
+        }
+        all.into_iter()
+            .map(|(id, url)| {
+                let selected = chosen == id;
+                view! { <option value=id selected=selected>{url}</option> }
+            })
+            .collect_view()
     };
-    let mark = move |event| {
-        let on = event_target_checked(&event);
-        marked.set(if on { all() } else { vec![] });
-    };
-    let checked = move || {
-        let count = tasks.items.with(|items| items.as_ref().map_or(0, Vec::len));
-        count > 0 && marked.with(Vec::len) == count
-    };
-    view! { <input type="checkbox" aria-label="Mark all that are listed" title="Mark all that are listed" prop:checked=checked on:change=mark/> }
+    view! {
+        <select name="endpoint" on:change=move |event| set.run(event_target_value(&event))>
+            <option value="" selected=move || chosen.get().is_empty()>"any"</option>
+            {options}
+        </select>
+    }
 }
 
 /// A moment as the API has it, in the form of a field: in the browser's time zone, to the minute.
@@ -247,108 +304,4 @@ fn instant(local: &str) -> String {
         return String::new();
     }
     date.to_iso_string().into()
-}
-
-/// A field that leads to the task whose id is put into it.
-#[component]
-fn FindTask() -> impl IntoView {
-    let id = RwSignal::new(String::new());
-    let navigate = use_navigate();
-    let submit = move |event: leptos::ev::SubmitEvent| {
-        event.prevent_default();
-        let id = id.get_untracked();
-        if id.trim().parse::<uuid::Uuid>().is_ok() {
-            navigate(
-                &format!("/tasks/{}", id.trim()),
-                leptos_router::NavigateOptions::default(),
-            );
-        }
-    };
-    view! {
-        <form class="inline" role="search" on:submit=submit>
-            <input type="search" placeholder="Go to a task by its id" aria-label="Go to a task by its id" bind:value=id/>
-        </form>
-    }
-}
-
-#[component]
-fn CancelMarked(marked: RwSignal<Vec<uuid::Uuid>>, tasks: List<Task>) -> impl IntoView {
-    let ask = asker();
-    let number = move || u64::try_from(marked.with(Vec::len)).unwrap_or(0);
-    let cancel = move |_| {
-        ask(Question {
-            title: format!("Cancel {}?", format::counted(number(), "task", "tasks")),
-            text:
-                "What of them has not ended is not sent any more. A request that is out already goes its way."
-                    .to_owned(),
-            name: None,
-            act: "Cancel the tasks",
-            then: Callback::new(move |()| {
-                let ids = marked.get_untracked();
-                let action = async move {
-                    let mut deliveries = 0;
-                    for id in ids {
-                        deliveries += u64::from(
-                            api::act::<Cancelled>(&format!("/v1/tasks/{id}/cancel"))
-                                .await?
-                                .cancelled,
-                        );
-                    }
-                    Ok(deliveries)
-                };
-                perform(action, move |deliveries| {
-                    say(format!(
-                        "{} cancelled.",
-                        format::counted(deliveries, "delivery", "deliveries")
-                    ));
-                    marked.set(vec![]);
-                    tasks.again();
-                });
-            }),
-        });
-    };
-    view! { <button type="button" class="danger" on:click=cancel>{move || format!("Cancel {}…", format::counted(number(), "task", "tasks"))}</button> }
-}
-
-/// Replays what of the marked tasks is dead.
-#[component]
-fn ReplayMarked(marked: RwSignal<Vec<uuid::Uuid>>, tasks: List<Task>) -> impl IntoView {
-    let ask = asker();
-    let number = move || u64::try_from(marked.with(Vec::len)).unwrap_or(0);
-    let replay = move |_| {
-        ask(Question {
-            title: format!("Replay {}?", format::counted(number(), "task", "tasks")),
-            text: "Each of their dead letters is sent once more. What was delivered, or is still on its way, stays as it is."
-                .to_owned(),
-            name: None,
-            act: "Replay",
-            then: Callback::new(move |()| {
-                let ids = marked.get_untracked();
-                let action = async move {
-                    let mut replayed = 0;
-                    for id in ids {
-                        let path = format!("/v1/tasks/{id}/deliveries?limit=200");
-                        let deliveries = api::get::<Page<Delivery>>(&path).await?.items;
-                        let dead = deliveries
-                            .iter()
-                            .filter(|delivery| delivery.state == DeliveryState::Dead);
-                        for delivery in dead {
-                            api::act::<Replayed>(&format!("/v1/dead-letters/{}/replay", delivery.id)).await?;
-                            replayed += 1;
-                        }
-                    }
-                    Ok(replayed)
-                };
-                perform(action, move |replayed| {
-                    say(format!(
-                        "{} replayed.",
-                        format::counted(replayed, "dead letter", "dead letters")
-                    ));
-                    marked.set(vec![]);
-                    tasks.again();
-                });
-            }),
-        });
-    };
-    view! { <button type="button" on:click=replay>{move || format!("Replay {}…", format::counted(number(), "task", "tasks"))}</button> }
 }
