@@ -182,6 +182,44 @@ async fn a_node_that_dies_between_telling_and_writing_it_down_has_told_once() {
 }
 
 #[tokio::test]
+async fn two_nodes_at_once_tell_once() {
+    const ROUNDS: usize = 10;
+    let told = Told::new().await;
+    let (one, other) = (&told.kit.queue, open(&told.kit.database).await);
+    told.kit.enqueue_some("q", 5).await;
+    told.end(told.endpoint, Verdict::Dead).await;
+    let (mut first, mut second) = (watch(one), watch(&other));
+    let (a, b) = tokio::join!(first.look(now()), second.look(now()));
+    assert_eq!(a.unwrap().begun + b.unwrap().begun, 1);
+    // Whoever disables tells at once, while the other looks for what is still to be told.
+    for _ in 0..ROUNDS {
+        told.run(LEASE_OVER).await;
+        let known = one.find_endpoint(told.endpoint).await.unwrap();
+        let disable = one.disable_endpoint(&known, DisabledBy::Answer, "it is gone", now());
+        let (disabled, looked) = tokio::join!(disable, second.look(now()));
+        disabled.unwrap();
+        looked.unwrap();
+        let (enabled, looked) = tokio::join!(
+            one.enable_tested_endpoint(told.endpoint, now()),
+            second.look(now())
+        );
+        assert!(enabled.unwrap());
+        looked.unwrap();
+    }
+    let (kinds, _) = told.told().await;
+    let count = |wanted| kinds.iter().filter(|kind| *kind == wanted).count();
+    assert_eq!(
+        [
+            count("dead_letters.rate"),
+            count("endpoint.disabled"),
+            count("endpoint.recovered")
+        ],
+        [1, ROUNDS, ROUNDS]
+    );
+    assert_eq!(kinds.len(), 1 + 2 * ROUNDS);
+}
+
+#[tokio::test]
 async fn whoever_is_told_later_hears_of_what_holds_then() {
     let kit = Kit::new().await;
     let endpoint = kit.queue_with_endpoint("q").await.id;
