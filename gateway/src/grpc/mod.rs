@@ -17,6 +17,7 @@ mod events;
 mod health;
 mod keys;
 mod meter;
+mod overview;
 mod queues;
 mod reflection;
 mod replays;
@@ -38,9 +39,9 @@ use axum::{
 use proto::grpc::v1::{
     audit_service_server::AuditServiceServer, dead_letter_service_server::DeadLetterServiceServer,
     endpoint_service_server::EndpointServiceServer, event_service_server::EventServiceServer,
-    key_service_server::KeyServiceServer, queue_service_server::QueueServiceServer,
-    replay_service_server::ReplayServiceServer, system_service_server::SystemServiceServer,
-    task_service_server::TaskServiceServer,
+    key_service_server::KeyServiceServer, overview_service_server::OverviewServiceServer,
+    queue_service_server::QueueServiceServer, replay_service_server::ReplayServiceServer,
+    system_service_server::SystemServiceServer, task_service_server::TaskServiceServer,
 };
 use tonic::{Status, codec::CompressionEncoding, server::NamedService};
 use tower_service::Service;
@@ -113,6 +114,10 @@ pub(crate) fn router(gateway: &Gateway) -> Router {
         api = serve(
             api,
             served!(ReplayServiceServer, replays::Replays(gateway.clone()), small),
+        );
+        api = serve(
+            api,
+            served!(OverviewServiceServer, overview::Overviews(gateway.clone()), small),
         );
         api = serve(
             api,

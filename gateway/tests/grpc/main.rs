@@ -8,6 +8,7 @@ mod events;
 mod health;
 mod keys;
 mod kit;
+mod overview;
 mod ports;
 mod queues;
 mod raw;

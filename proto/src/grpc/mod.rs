@@ -37,6 +37,7 @@ sources!(
     "endpoints.proto",
     "events.proto",
     "keys.proto",
+    "overview.proto",
     "problems.proto",
     "queues.proto",
     "replays.proto",

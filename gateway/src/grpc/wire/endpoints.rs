@@ -51,12 +51,16 @@ pub(in crate::grpc) fn read_update(
     Ok((id, update))
 }
 
-pub(in crate::grpc) fn endpoint(endpoint: Endpoint) -> v1::Endpoint {
-    let status = match endpoint.status {
+pub(super) fn status(status: EndpointStatus) -> v1::EndpointStatus {
+    match status {
         EndpointStatus::Enabled => v1::EndpointStatus::Enabled,
         EndpointStatus::Paused => v1::EndpointStatus::Paused,
         EndpointStatus::Disabled => v1::EndpointStatus::Disabled,
-    };
+    }
+}
+
+pub(in crate::grpc) fn endpoint(endpoint: Endpoint) -> v1::Endpoint {
+    let status = status(endpoint.status);
     v1::Endpoint {
         id: endpoint.id.to_string(),
         queue: endpoint.queue,

@@ -8,6 +8,7 @@ pub(super) mod events;
 pub(super) mod keys;
 pub(super) mod lanes;
 pub(super) mod mask;
+pub(super) mod overview;
 pub(super) mod queues;
 pub(super) mod replays;
 pub(super) mod settings;
