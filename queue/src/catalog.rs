@@ -64,7 +64,7 @@ pub struct QueueEntry {
     /// Its endpoints, oldest first.
     pub endpoints: Vec<EndpointId>,
     /// Which of them want what.
-    fanout: Fanout,
+    pub(crate) fanout: Fanout,
 }
 
 impl Snapshot {

@@ -6,7 +6,16 @@ use std::time::Duration;
 
 use kit::{Kit, new_task, now};
 use proto::{DeadLetterFilter, DeliveryState, TaskState};
-use queue::{delivery::Purpose, rights::Reach, task::NewTask, tasks::TaskFilter, verdict::Verdict};
+use queue::{
+    Enqueuer,
+    delivery::Purpose,
+    enqueue::{self, Target},
+    rights::Reach,
+    task::{self, NewTask},
+    tasks::TaskFilter,
+    verdict::Verdict,
+};
+use sqlx::{Connection, PgConnection};
 
 async fn state(kit: &Kit, task: uuid::Uuid) -> TaskState {
     kit.queue.read_task(task, now()).await.unwrap().state
@@ -400,4 +409,41 @@ async fn rollups_add_up() {
     );
     assert_eq!(sum(|c| c.latency[1]), 3, "1.5 ms lie in the second bucket");
     assert_eq!(sum(|c| c.latency.iter().sum()), 3);
+}
+
+#[tokio::test]
+async fn tasks_for_many_endpoints_share_a_statement_as_long_as_their_deliveries_fit() {
+    let kit = Kit::new().await;
+    kit.queue_with_endpoint("q").await;
+    for number in 0..20 {
+        kit.endpoint("q", &[&format!("kind.{number}")]).await;
+    }
+    // Each task makes two deliveries: one of its own kind's endpoint, one of that which wants everything.
+    let config = enqueue::Config {
+        group_deliveries: 40,
+        ..enqueue::Config::default()
+    };
+    let enqueuer = Enqueuer::start(&kit.queue, &config);
+    let tasks = (0..30).map(|number| {
+        let task = NewTask {
+            kind: format!("kind.{}", number % 20),
+            ..new_task("{}")
+        };
+        task::check(task, 1 << 20, now()).unwrap()
+    });
+    let receipts = enqueuer
+        .enqueue(kit.find("q").await, tasks.collect(), Target::Matching, now())
+        .await
+        .unwrap();
+    assert!(
+        receipts
+            .iter()
+            .all(|receipt| receipt.as_ref().unwrap().deliveries == 2)
+    );
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    let transactions: i64 = sqlx::query_scalar("SELECT count(DISTINCT xmin::text) FROM tasks")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(transactions, 2, "of 60 deliveries, 40 fit into one");
 }

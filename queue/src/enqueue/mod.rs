@@ -99,6 +99,16 @@ struct Unit {
     _memory: OwnedSemaphorePermit,
 }
 
+impl Unit {
+    /// How many deliveries one of its tasks makes, as the queue was when the task came.
+    fn fanout(&self, task: &Checked) -> usize {
+        match self.target {
+            Target::Matching => self.queue.fanout.matching(&task.task.kind).count(),
+            Target::Test(_) => 1,
+        }
+    }
+}
+
 /// Gathers and commits. Cheap to clone; the writer stops when the last clone is gone and all is committed.
 #[derive(Clone)]
 pub struct Enqueuer {

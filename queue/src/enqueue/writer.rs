@@ -132,7 +132,7 @@ impl Writer {
     ) -> Vec<(usize, Checked)> {
         let (mut group, mut bytes, mut deliveries) = (vec![], 0, 0);
         while let Some((unit, task)) = todo.peek() {
-            let (size, fanout) = (task.task.payload.len(), units[*unit].queue.endpoints.len());
+            let (size, fanout) = (task.task.payload.len(), units[*unit].fanout(task));
             let full = group.len() >= self.config.group_tasks
                 || bytes + size > self.config.group_bytes
                 || deliveries + fanout > self.config.group_deliveries;
