@@ -81,6 +81,11 @@ impl Figure {
         }
     }
 
+    /// A time in milliseconds.
+    pub(super) fn milliseconds(key: &'static str, label: &'static str, time: f64) -> Self {
+        Self::new(key, label, time, Unit::Milliseconds)
+    }
+
     /// A percentile of a histogram in microseconds.
     pub(super) fn percentile(
         key: &'static str,
