@@ -34,12 +34,16 @@ const REPLAY: HeaderName = HeaderName::from_static("posthaste-replay");
 const HOP: HeaderName = HeaderName::from_static(task::HOP);
 const TRACEPARENT: HeaderName = HeaderName::from_static(trace::TRACEPARENT);
 
+/// Headers that a request's map has room for from the beginning: ours, and some of the task's and the endpoint's.
+const HEADERS: usize = 16;
+
 /// An endpoint made ready for pushing: what is the same for all its requests is made once.
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) endpoint: Arc<Endpoint>,
     uri: Uri,
-    headers: HeaderMap,
+    /// What each request has, in little room: there may be ten thousand of these.
+    headers: Box<[(HeaderName, HeaderValue)]>,
     access: Access,
 }
 
@@ -47,9 +51,13 @@ impl Target {
     /// `None` if the URL is none that HTTP can send to: then it was changed by hand in the database.
     pub(crate) fn new(endpoint: Arc<Endpoint>, clients: &Clients) -> Option<Self> {
         let uri = endpoint.url.as_str().parse().ok()?;
-        let mut headers = HeaderMap::with_capacity(16);
+        let mut headers = HeaderMap::new();
         add(&mut headers, &endpoint.headers);
         headers.insert(QUEUE, HeaderValue::from_str(&endpoint.queue).ok()?);
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect();
         let access = Access::of(&endpoint, clients);
         Some(Self {
             endpoint,
@@ -62,7 +70,8 @@ impl Target {
     /// The request of one attempt. The task's own headers come first, so that none of them can stand in the place of ours.
     fn request(&self, delivery: &Delivery, span: Span, number: u32, now: DateTime<Utc>) -> push::Request {
         let content = &delivery.content;
-        let mut headers = self.headers.clone();
+        let mut headers = HeaderMap::with_capacity(HEADERS);
+        headers.extend(self.headers.iter().cloned());
         add(&mut headers, &content.headers);
         if !self.endpoint.settings.trace_context {
             headers.remove(trace::TRACEPARENT);

@@ -13,10 +13,10 @@ pub struct Config {
     /// results take while the database is away.
     pub max_in_flight: usize,
     /// Deliveries that one lane holds ready: a burst of several full batches goes from its commit straight to the lane, and is not read
-    /// again. (Reading a delivery back costs about an eighth of its whole way; a small one takes some 500 bytes here.)
+    /// again. (Reading a delivery back costs about an eighth of its whole way; a small one takes some 1,200 bytes here.)
     pub lane_deliveries: usize,
-    /// Bytes that one lane holds ready at most; and never more than half of what all lanes together have left, so that some are always
-    /// left for a lane that has none.
+    /// Bytes that one lane holds ready at most; and never more than seven eighths of what all lanes together have left, so that some are
+    /// always left for a lane that has none.
     pub lane_bytes: usize,
     /// Bytes that all lanes together hold ready or in flight. Beyond it a lane reads one delivery at a time; beyond
     /// twice as much, none.
@@ -36,10 +36,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             push: push::Config::default(),
-            max_in_flight: 4_096,
+            max_in_flight: 2_048,
             lane_deliveries: 50_000,
             lane_bytes: 32 << 20,
-            buffer_bytes: 96 << 20,
+            buffer_bytes: 40 << 20,
             lease_ttl: Duration::from_secs(10),
             lease_renew: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(35),

@@ -145,7 +145,7 @@ impl Lanes {
         match self.bytes.load(Ordering::Relaxed) {
             used if used < buffer_bytes => Limits {
                 deliveries: lane_deliveries,
-                bytes: lane_bytes.min((buffer_bytes - used) / 2),
+                bytes: lane_bytes.min((buffer_bytes - used) / 8 * 7),
             },
             used if used < buffer_bytes.saturating_mul(2) => Limits {
                 deliveries: 1,
