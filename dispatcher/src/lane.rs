@@ -87,6 +87,8 @@ pub(crate) struct Lane {
     disable_after: Option<Duration>,
     pub(crate) health: Health,
     open: bool,
+    /// It is no more: its endpoint is gone, or another node's.
+    retired: bool,
     hold_until: Option<DateTime<Utc>>,
     backlog: Backlog,
     /// What left the lane while a page was read: the page may still have it, and it must not be pushed again.
@@ -192,6 +194,7 @@ impl Lane {
             disable_after: terms.disable_after,
             health: Health::default(),
             open: terms.open,
+            retired: false,
             hold_until: None,
             backlog: Backlog::None,
             left_meanwhile: HashSet::new(),
@@ -243,7 +246,7 @@ impl Lane {
         match &mut self.backlog {
             Backlog::None if fits => self.admit(delivery.clone()),
             // A lane that is closed looks when it opens.
-            Backlog::None if !self.open => false,
+            Backlog::None if !self.open || self.retired => false,
             Backlog::None => {
                 self.backlog = Backlog::Waiting(Cursor::START);
                 false
@@ -257,7 +260,7 @@ impl Lane {
     }
 
     fn admit(&mut self, delivery: Delivery) -> bool {
-        if !self.known.insert(delivery.id) {
+        if self.retired || !self.known.insert(delivery.id) {
             return false;
         }
         self.ready_count += 1;
@@ -403,6 +406,9 @@ impl Lane {
 
     /// The database may hold something due that the lane does not know of.
     pub(crate) fn look(&mut self) {
+        if self.retired {
+            return;
+        }
         match &mut self.backlog {
             Backlog::None => self.backlog = Backlog::Waiting(Cursor::START),
             // A late row can lie behind the cursor; the lane begins from the start again when it has come to the end.
@@ -582,6 +588,15 @@ impl Lane {
             *cursor = Cursor::START;
         }
         std::mem::take(&mut self.ready_bytes)
+    }
+
+    /// Forgets what is ready for good: whoever still has the lane, as a page that is being read has, puts nothing into it any more.
+    /// Returns the bytes.
+    pub(crate) fn retire(&mut self) -> usize {
+        let bytes = self.reset();
+        self.retired = true;
+        self.backlog = Backlog::None;
+        bytes
     }
 
     /// Whether nothing is in flight and every result is committed.

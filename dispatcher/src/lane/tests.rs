@@ -244,6 +244,31 @@ fn what_ended_while_a_page_was_read_is_not_pushed_again() {
     }
 }
 
+/// A page can be on its way, or wait for memory, when the endpoint is deleted: what it brought would count as held for ever.
+#[test]
+fn a_lane_that_is_no_more_holds_and_wants_nothing() {
+    let mut lane = lane(2, true);
+    for id in 1..=5 {
+        lane.offer(&delivery(id, 0, 4), at(0), LIMITS);
+    }
+    assert_eq!((pushed(&mut lane, 0), pushed(&mut lane, 0)), (Some(1), Some(2)));
+    let want = lane.want(LIMITS, at(0)).unwrap();
+    let weight = delivery(3, 0, 4).weight();
+    assert_eq!(lane.retire(), 2 * weight);
+    let sifted = lane.sift(&want, vec![due(6, 0, 4)], LIMITS);
+    let deliveries = sifted.take.iter().map(ready).collect();
+    assert_eq!(lane.loaded(&sifted, deliveries), 0);
+    assert!(!lane.offer(&delivery(7, 0, 4), at(0), LIMITS));
+    lane.look();
+    for id in 1..=2 {
+        lane.ended();
+        lane.settled(Uuid::from_u128(id), Some(at(1)));
+    }
+    assert!(!lane.has_backlog() && lane.want(LIMITS, at(2)).is_none());
+    assert_eq!(pushed(&mut lane, 2), None);
+    assert!(lane.is_quiet());
+}
+
 #[test]
 fn a_page_that_failed_is_wanted_again() {
     let mut lane = lane(1, true);
