@@ -40,6 +40,10 @@ use crate::{
     wakes::Wakes,
 };
 
+/// What a lane may hold ready however much the others hold: some dozen small deliveries, so that those for an endpoint that keeps up go
+/// from their commit to their push while others have filled the memory with what they cannot get rid of.
+const LANE_BYTES_ALWAYS: usize = 32 << 10;
+
 /// One endpoint's lane, with what surrounds its state.
 pub(crate) struct Entry {
     pub(crate) id: EndpointId,
@@ -143,13 +147,11 @@ impl Lanes {
             ..
         } = self.config;
         match self.bytes.load(Ordering::Relaxed) {
-            used if used < buffer_bytes => Limits {
-                deliveries: lane_deliveries,
-                bytes: lane_bytes.min((buffer_bytes - used) / 8 * 7),
-            },
             used if used < buffer_bytes.saturating_mul(2) => Limits {
-                deliveries: 1,
-                bytes: lane_bytes,
+                deliveries: lane_deliveries,
+                bytes: lane_bytes
+                    .min(buffer_bytes.saturating_sub(used) / 2)
+                    .max(LANE_BYTES_ALWAYS),
             },
             _ => Limits {
                 deliveries: 0,
@@ -386,7 +388,8 @@ impl Lanes {
             if !lost(shard_of(*id)) {
                 return true;
             }
-            self.bytes.fetch_sub(entry.lane.lock().reset(), Ordering::Relaxed);
+            self.bytes
+                .fetch_sub(entry.lane.lock().retire(), Ordering::Relaxed);
             false
         });
     }
@@ -406,7 +409,7 @@ impl Lanes {
             match snapshot.endpoints.get(&entry.id) {
                 None => {
                     entry.target.store(None);
-                    let bytes = entry.lane.lock().reset();
+                    let bytes = entry.lane.lock().retire();
                     self.bytes.fetch_sub(bytes, Ordering::Relaxed);
                     self.entries.write().remove(&entry.id);
                 }
