@@ -15,11 +15,11 @@ pub struct Config {
     /// Deliveries that one lane holds ready: a burst of several full batches goes from its commit straight to the lane, and is not read
     /// again. (Reading a delivery back costs about an eighth of its whole way; a small one takes some 1,200 bytes here.)
     pub lane_deliveries: usize,
-    /// Bytes that one lane holds ready at most; and never more than seven eighths of what all lanes together have left, so that some are
+    /// Bytes that one lane holds ready at most; and never more than half of what all lanes together have left, so that some are
     /// always left for a lane that has none.
     pub lane_bytes: usize,
-    /// Bytes that all lanes together hold ready or in flight. Beyond it a lane reads one delivery at a time; beyond
-    /// twice as much, none.
+    /// Bytes that all lanes together hold ready or in flight. Beyond it a lane holds 32 KiB; beyond twice as much it
+    /// takes nothing in.
     pub buffer_bytes: usize,
     /// How long a shard's lease lasts: how long the endpoints of a crashed node wait.
     pub lease_ttl: Duration,
@@ -36,10 +36,10 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             push: push::Config::default(),
-            max_in_flight: 2_048,
+            max_in_flight: 1_024,
             lane_deliveries: 50_000,
             lane_bytes: 32 << 20,
-            buffer_bytes: 40 << 20,
+            buffer_bytes: 16 << 20,
             lease_ttl: Duration::from_secs(10),
             lease_renew: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(35),

@@ -185,13 +185,13 @@ settings! {
 
     /// Attempts in flight on this node at most; each holds a socket and some 25 kB. An endpoint that hangs gets at most a sixteenth of
     /// what is left, so that fifty of them leave a quarter to the others.
-    DISPATCHER_MAX_IN_FLIGHT: Count = "dispatcher.max_in_flight", Fixed("2048"), Count(1, 65_536);
+    DISPATCHER_MAX_IN_FLIGHT: Count = "dispatcher.max_in_flight", Fixed("1024"), Count(1, 65_536);
     /// Attempts in flight to one endpoint at most: many enough that a slow answer does not hold the line, few enough
     /// not to drown a small receiver.
     DISPATCHER_MAX_IN_FLIGHT_PER_ENDPOINT: Count =
         "dispatcher.max_in_flight_per_endpoint", Fixed("64"), Count(1, 65_536);
     /// Memory for deliveries that are loaded and wait for their turn; a deeper backlog stays in the database.
-    DISPATCHER_BUFFER_BYTES: Size = "dispatcher.buffer_bytes", Fixed("40MiB"), Size(MIB, 64 * GIB);
+    DISPATCHER_BUFFER_BYTES: Size = "dispatcher.buffer_bytes", Fixed("16MiB"), Size(MIB, 64 * GIB);
     /// Time for one attempt in all, from DNS to the last byte. Standard Webhooks asks for 15 to 30 s; serverless
     /// receivers start cold.
     DISPATCHER_TIMEOUT: Time =
