@@ -18,8 +18,8 @@ pub struct Config {
     /// Bytes that one lane holds ready at most; and never more than half of what all lanes together have left, so that some are
     /// always left for a lane that has none.
     pub lane_bytes: usize,
-    /// Bytes that all lanes together hold ready or in flight. Beyond it a lane holds 32 KiB; beyond twice as much it
-    /// takes nothing in.
+    /// Bytes that all lanes together hold ready or in flight. Beyond it a lane holds 4 KiB or one
+    /// delivery; beyond eight times as much it takes nothing in.
     pub buffer_bytes: usize,
     /// How long a shard's lease lasts: how long the endpoints of a crashed node wait.
     pub lease_ttl: Duration,

@@ -40,9 +40,12 @@ use crate::{
     wakes::Wakes,
 };
 
-/// What a lane may hold ready however much the others hold: some dozen small deliveries, so that those for an endpoint that keeps up go
-/// from their commit to their push while others have filled the memory with what they cannot get rid of.
-const LANE_BYTES_ALWAYS: usize = 32 << 10;
+/// What a lane may hold ready however much the others hold: three small deliveries, or one large one, so that those for an endpoint that
+/// keeps up go from their commit to their push while others have filled the memory with what they cannot get rid of.
+const LANE_BYTES_ALWAYS: usize = 4 << 10;
+
+/// How many times `buffer_bytes` all lanes may hold in this way, large payloads in flight included.
+const BEYOND: usize = 8;
 
 /// One endpoint's lane, with what surrounds its state.
 pub(crate) struct Entry {
@@ -147,7 +150,7 @@ impl Lanes {
             ..
         } = self.config;
         match self.bytes.load(Ordering::Relaxed) {
-            used if used < buffer_bytes.saturating_mul(2) => Limits {
+            used if used < buffer_bytes.saturating_mul(BEYOND) => Limits {
                 deliveries: lane_deliveries,
                 bytes: lane_bytes
                     .min(buffer_bytes.saturating_sub(used) / 2)
