@@ -30,11 +30,11 @@ fn within(arrivals: &[Arrival], begin: Instant, length: Duration) -> usize {
 /// No second has more than the rate, its burst, and what a busy machine delivers late; and many have nearly as much.
 fn keeps(arrivals: &[Arrival], rate: usize, least: usize) {
     const SECOND: Duration = Duration::from_secs(1);
-    let last = arrivals.iter().map(|arrival| arrival.at).max();
+    let end = arrivals.iter().map(|arrival| arrival.at).max();
     // Whole seconds only: what comes after the last arrival nobody has seen.
     let counts: Vec<usize> = arrivals
         .iter()
-        .filter(|arrival| last.is_some_and(|last| arrival.at + SECOND <= last))
+        .filter(|arrival| end.is_some_and(|end| arrival.at + SECOND <= end))
         .map(|arrival| within(arrivals, arrival.at, SECOND))
         .collect();
     assert!(!counts.is_empty(), "less than a second was seen");
