@@ -25,6 +25,7 @@ impl Queue {
         .await?;
         queue.ok_or_else(|| no_delivery(id))
     }
+
     /// The deliveries of a task, those that wait and those that ended, oldest first; those after `after`, at most `limit`.
     pub async fn deliveries_of(
         &self,
