@@ -8,6 +8,7 @@ pub(crate) mod bucket;
 pub(crate) mod concurrency;
 pub(crate) mod health;
 mod pages;
+mod relief;
 mod signs;
 mod view;
 
@@ -31,6 +32,7 @@ use self::{
     bucket::Bucket,
     concurrency::Concurrency,
     health::Health,
+    relief::Allowance,
 };
 
 /// How much waiting a step of priority is worth.
@@ -80,6 +82,7 @@ pub(crate) struct Lane {
     ready_bytes: usize,
     known: HashSet<DeliveryId>,
     in_flight: u32,
+    allowance: Allowance,
     concurrency: Concurrency,
     bucket: Option<Bucket>,
     breaker: Breaker,
@@ -187,6 +190,7 @@ impl Lane {
             ready_bytes: 0,
             known: HashSet::new(),
             in_flight: 0,
+            allowance: Allowance::default(),
             concurrency: Concurrency::new(terms.max_in_flight, terms.adaptive_concurrency),
             bucket: terms.rate.map(|rate| Bucket::new(rate, now)),
             breaker: Breaker::new(terms.breaker),
@@ -241,7 +245,7 @@ impl Lane {
         if delivery.purpose == Purpose::Test {
             return self.admit(delivery.clone());
         }
-        let fits = self.open && self.has_room(limits, delivery.weight());
+        let fits = self.open && self.has_room(self.allowance.bound(limits), delivery.weight());
         match &mut self.backlog {
             Backlog::None if fits => self.admit(delivery.clone()),
             // A lane that is closed looks when it opens.
@@ -342,6 +346,7 @@ impl Lane {
     /// A request has ended. `signs` is what it says about the endpoint, `chance` uniform in 0..1.
     pub(crate) fn landed(&mut self, flight: Flight, signs: Signs, now: DateTime<Utc>, chance: f64) -> Landed {
         self.in_flight -= 1;
+        self.allowance.landed();
         if signs.accepted {
             self.health.succeeded();
         }

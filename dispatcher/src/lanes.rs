@@ -252,6 +252,18 @@ impl Lanes {
         }
     }
 
+    /// Lets lanes that hold more than they get rid of give it back, if all together hold half of what they may.
+    pub(crate) fn relieve(self: &Arc<Self>) {
+        let is_short = self.bytes.load(Ordering::Relaxed) > self.config.buffer_bytes / 2;
+        for entry in self.all() {
+            let bytes = entry.lane.lock().relieve(is_short);
+            if bytes > 0 {
+                self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+                self.move_on(&entry);
+            }
+        }
+    }
+
     /// Lets lanes read anew what they hold ready.
     pub(crate) fn reset(self: &Arc<Self>, endpoints: &[EndpointId]) {
         for id in endpoints {

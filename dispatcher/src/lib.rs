@@ -7,6 +7,7 @@
 //! - `pager`: reads from the database what lanes have room for. `wakes`: moves lanes on when something comes due.
 //! - `attempt`: one delivery's turn: sign, [`push`], judge. `access`, `oauth`: how an endpoint's requests show who sends them. `permits`:
 //!   how many at once; `line`: whose turn it is when there are none.
+//! - `relief`: lets lanes that do not get on give back what they hold when memory is short.
 //! - `ages`: gives up what became too old while it waited. `views`: what lanes tell of themselves.
 //! - `metrics`, `traces`: what monitoring is told.
 //! - `results`: group commit of what came of them.
@@ -27,6 +28,7 @@ mod metrics;
 mod oauth;
 mod pager;
 mod permits;
+mod relief;
 mod results;
 mod sequences;
 mod shards;
@@ -107,6 +109,7 @@ impl Dispatcher {
             background.spawn(pager::run(lanes.clone(), stop.clone()));
         }
         background.spawn(wakes::run(lanes.clone(), stop.clone()));
+        background.spawn(relief::run(lanes.clone(), stop.clone()));
         background.spawn(ages::run(lanes.clone(), stop.clone()));
         background.spawn(views::run(lanes.clone(), stop.clone()));
         background.spawn(sequences::run(lanes.clone(), stop.clone()));

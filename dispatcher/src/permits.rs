@@ -1,13 +1,14 @@
 //! The node's permits: how many requests are in flight at once, their unwritten results included.
 //!
-//! A lane may have as many as a sixteenth of those still free (a dynamic threshold, after Choudhury and Hahne, "Dynamic queue length
-//! thresholds for shared-memory packet switches", 1998). So lanes that hang can never take all: the more of them, the fewer each, and
-//! something is always left for a lane that has none.
+//! How many a lane may have falls with the square of the part that is free (a dynamic threshold, after Choudhury and Hahne, "Dynamic
+//! queue length thresholds for shared-memory packet switches", 1998, whose threshold falls in proportion). So lanes that hang can never
+//! take all: the more of them, the fewer each, and something is always left for a lane that has none. With the square one lane alone may
+//! have 27 % of all, and with fifty that hang 18 % of all are free; in proportion, for as much left, one alone could have 8 %.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What part of the free permits one lane may hold.
-const SHARE: usize = 16;
+/// What part of all permits one lane may hold while all are free: one part in so many.
+const SHARE: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Permits {
@@ -25,7 +26,9 @@ impl Permits {
 
     /// How many permits one lane may hold at this moment.
     pub(crate) fn share(&self) -> u32 {
-        u32::try_from((self.free.load(Ordering::Relaxed) / SHARE).max(1)).unwrap_or(u32::MAX)
+        let free = self.free.load(Ordering::Relaxed) as u64;
+        let share = free * free / (SHARE * self.most.max(1)) as u64;
+        u32::try_from(share.max(1)).unwrap_or(u32::MAX)
     }
 
     /// Takes one, if there is one.
@@ -65,6 +68,24 @@ mod tests {
             }
             assert!(permits.taken() < 4_096, "{lanes}");
             assert!(held.iter().all(|held| *held > 0), "{lanes}");
+        }
+    }
+
+    /// With lanes that take what they can get: what each has, and what is left.
+    #[test]
+    fn one_alone_has_a_quarter_and_fifty_leave_a_sixth() {
+        for (lanes, each, left) in [(1, 340, 900), (10, 80, 400), (50, 20, 220), (500, 2, 60)] {
+            let permits = Permits::new(1_280);
+            let mut held = vec![0; lanes];
+            for _ in 0..1_280 {
+                for lane in &mut held {
+                    if *lane < permits.share() && permits.take() {
+                        *lane += 1;
+                    }
+                }
+            }
+            assert!(held.iter().all(|held| *held >= each), "{lanes}: {held:?}");
+            assert!(1_280 - permits.taken() >= left, "{lanes}: {}", permits.taken());
         }
     }
 

@@ -183,8 +183,8 @@ settings! {
     /// key to be told so, too few to guess. What comes beyond is answered 429; a valid key works all the while.
     GATEWAY_WRONG_KEYS_MAX: Count = "gateway.wrong_keys_max", Fixed("20"), Count(1, 1_000_000);
 
-    /// Attempts in flight on this node at most; each holds a socket and some 25 kB. An endpoint gets at most a sixteenth of what
-    /// is left: alone 75, and fifty that hang leave a quarter to the others.
+    /// Attempts in flight on this node at most; each holds a socket and some 25 kB. What one endpoint gets falls with the
+    /// square of what is left: alone it gets up to 342, and fifty that hang leave a sixth to the others.
     DISPATCHER_MAX_IN_FLIGHT: Count = "dispatcher.max_in_flight", Fixed("1280"), Count(1, 65_536);
     /// Attempts in flight to one endpoint at most: many enough that a slow answer does not hold the line, few enough
     /// not to drown a small receiver.

@@ -16,6 +16,7 @@ impl Lane {
         let Backlog::Waiting(cursor) = self.backlog else {
             return None;
         };
+        let limits = self.allowance.bound(limits);
         let room = limits.deliveries.saturating_sub(self.ready_count);
         // While the endpoint is down one delivery is enough, to probe with.
         let is_down = matches!(self.breaker.gate(now), Gate::NotBefore(_) | Gate::Probe);
@@ -36,7 +37,11 @@ impl Lane {
         } else {
             0
         };
-        let rows = u32::try_from(room.min(PAGE) + known).unwrap_or(u32::MAX).max(1);
+        // More than fits would be passed over, and read again.
+        let fit = limits.bytes.saturating_sub(self.ready_bytes) / weight(0) + 1;
+        let rows = u32::try_from(room.min(PAGE).min(fit) + known)
+            .unwrap_or(u32::MAX)
+            .max(1);
         Some(Want {
             cursor,
             rows,
@@ -59,6 +64,7 @@ impl Lane {
 
     /// Chooses from the rows of a page, read with `want`, what there is room for, oldest first in each priority.
     pub(crate) fn sift(&self, want: &Want, mut rows: Vec<Due>, limits: Limits) -> Sifted {
+        let limits = self.allowance.bound(limits);
         rows.sort_unstable_by_key(|row| (row.due_at, row.id));
         let mut counts = [0u32; PRIORITIES];
         for row in &rows {

@@ -1,3 +1,4 @@
+mod relief;
 mod waits;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -108,7 +109,11 @@ fn pushed(lane: &mut Lane, now: i64) -> Option<u128> {
 
 /// Reads a page as the pager does, from a table that holds `rows`.
 fn read(lane: &mut Lane, rows: &[Due], now: i64) -> bool {
-    let Some(want) = lane.want(LIMITS, at(0)) else {
+    read_within(lane, rows, now, LIMITS)
+}
+
+fn read_within(lane: &mut Lane, rows: &[Due], now: i64, limits: Limits) -> bool {
+    let Some(want) = lane.want(limits, at(0)) else {
         return false;
     };
     let mut page = vec![];
@@ -124,7 +129,7 @@ fn read(lane: &mut Lane, rows: &[Due], now: i64) -> bool {
         of.truncate(want.rows as usize);
         page.extend(of);
     }
-    let sifted = lane.sift(&want, page, LIMITS);
+    let sifted = lane.sift(&want, page, limits);
     let deliveries = sifted.take.iter().map(ready).collect();
     lane.loaded(&sifted, deliveries);
     let later = rows

@@ -1,0 +1,55 @@
+//! Relief: when memory is short, a lane holds no more than it gets rid of within some seconds. What else it holds goes back to where it
+//! is safe anyway, the database, and is read again when its turn comes.
+//!
+//! So endpoints that hang, are down, or are slow cannot hold what those that keep up could use.
+
+use super::{Backlog, Lane, Limits};
+
+/// For how many seconds a lane may hold deliveries ready, at the rate of its last second. An endpoint that answers again so has four
+/// times as much after each second.
+const SECONDS: usize = 4;
+
+/// What a lane may hold in any case.
+const LEAST: usize = 4;
+
+/// How many deliveries a lane may hold ready.
+#[derive(Debug, Default)]
+pub(super) struct Allowance {
+    /// `None`: as many as any lane.
+    most: Option<usize>,
+    /// Requests that ended since the last look.
+    landed: usize,
+}
+
+impl Allowance {
+    /// A request has ended.
+    pub(super) fn landed(&mut self) {
+        self.landed += 1;
+    }
+
+    /// What of `limits` the lane may use.
+    pub(super) fn bound(&self, limits: Limits) -> Limits {
+        Limits {
+            deliveries: self
+                .most
+                .map_or(limits.deliveries, |most| most.min(limits.deliveries)),
+            ..limits
+        }
+    }
+}
+
+impl Lane {
+    /// To be called about once a second. `is_short`: all lanes together hold so much that those that keep up may find no room. Returns
+    /// the bytes that the lane gave back.
+    pub(crate) fn relieve(&mut self, is_short: bool) -> usize {
+        let enough = (std::mem::take(&mut self.allowance.landed) * SECONDS).max(LEAST);
+        let holds_too_much = is_short && self.ready_count > enough;
+        let is_through = self.ready_count == 0 && self.backlog == Backlog::None;
+        self.allowance.most = match self.allowance.most {
+            Some(_) if is_through => None,
+            Some(_) => Some(enough),
+            None => holds_too_much.then_some(enough),
+        };
+        if holds_too_much { self.reset() } else { 0 }
+    }
+}
