@@ -2,7 +2,7 @@
 //!
 //! - `access`: how requests show who sends them.
 //! - `crash`: nodes and databases that are killed under load. `outage`: a database that is away. `shutdown`: signals.
-//! - `cluster`: several nodes on one database. `backlog`: many tasks that wait. `backup`: a dump that is restored.
+//! - `cluster`: several nodes on one database. `backlog`: many tasks that wait. `memory`: what of them is held. `backup`: a dump that is restored.
 //! - `hostile`: endpoints that misbehave (`villain`), and what becomes of everyone else.
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `why`: where a delivery is. `letters`, `replays`, `pauses`: what is not
 //!   delivered, or not yet.
@@ -22,6 +22,7 @@ mod harness;
 mod hostile;
 mod letters;
 mod limits;
+mod memory;
 mod notices;
 mod ordering;
 mod outage;
