@@ -1,41 +1,19 @@
 //! A dump that is taken while tasks are pending, restored into a new database: nothing of what was accepted is lost.
 
-use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
+use std::collections::BTreeSet;
 
 use proto::{Queue, TaskState};
 use serde_json::json;
 use testing::Database;
 use uuid::Uuid;
 
-use crate::harness::{Gate, Home, Receiver, Reply};
+use crate::harness::{
+    Gate, Home, Receiver, Reply,
+    postgres::{plain, run},
+};
 
 /// Tasks of each kind.
 const TASKS: usize = 40;
-
-/// One of PostgreSQL's programs: of the newest version that is installed where Debian puts them, or of the path.
-fn program(name: &str) -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten();
-    let newest = versions
-        .map(|version| version.path().join("bin").join(name))
-        .filter(|path| path.exists())
-        .max();
-    newest.unwrap_or_else(|| PathBuf::from(name))
-}
-
-fn run(name: &str, arguments: &[&str]) {
-    let done = Command::new(program(name)).args(arguments).output();
-    let done = done.unwrap_or_else(|error| panic!("{name} is needed (postgresql-client): {error}"));
-    let told = String::from_utf8_lossy(&done.stderr);
-    assert!(done.status.success(), "{name} {arguments:?}: {told}");
-}
-
-/// A URL without the parameters that only our driver knows.
-fn plain(url: &str) -> &str {
-    url.split('?').next().unwrap_or(url)
-}
 
 #[tokio::test]
 async fn a_dump_with_pending_tasks_is_restored_into_a_new_server_and_nothing_is_lost() {

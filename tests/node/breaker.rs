@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use proto::{BreakerState, Delivery, Endpoint, EndpointStatus, Lane, Page, Queue, TaskState, TestResult};
 use serde_json::{Value, json};
+use testing::Database;
 
-use crate::harness::{Api, Home, Receiver, Reply, eventually};
+use crate::harness::{Api, Home, Receiver, Reply, eventually, postgres};
 
 async fn lane(api: &Api, endpoint: &Endpoint) -> Lane {
     api.get(&format!("/v1/endpoints/{}/lane", endpoint.id)).await
@@ -66,6 +67,56 @@ async fn what_waits_for_an_endpoint_that_is_down_uses_up_no_attempts() {
     })
     .await;
     assert!(api.dead_letters(&endpoint).await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn opening_and_closing_on_a_hundred_thousand_that_wait_writes_none_of_them() {
+    const BATCHES: u64 = 10;
+    const BATCH: u64 = 10_000;
+    /// PostgreSQL's connections tell what they wrote after 10 s without work at the latest.
+    const TOLD: Duration = Duration::from_secs(12);
+    let database = Database::create().await;
+    let home = Home::at(database.url());
+    let (receiver, _node) = (Receiver::start().await, home.start(&[]).await);
+    let api = home.api();
+    receiver.answer("/", |_| Reply::status(503));
+    api.make_queue("q").await;
+    let settings = json!({
+        "max_in_flight": 2,
+        "breaker": { "failures": 5, "pause": "500ms", "max_pause": "1s" },
+        "retry": { "schedule": ["1s"], "attempts": 100 },
+    });
+    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    api.switch(&endpoint, "pause").await;
+    for _ in 0..BATCHES {
+        let tasks: Vec<Value> = (0..BATCH).map(|number| json!({ "payload": number })).collect();
+        let _: Value = api.post("/v1/queues/q/tasks/batch", &Value::Array(tasks)).await;
+    }
+    tokio::time::sleep(TOLD).await;
+    let before = postgres::writes(database.url(), "deliveries");
+    assert!(before >= BATCHES * BATCH, "{before}");
+    api.switch(&endpoint, "resume").await;
+    eventually("the lane tells that it is open", async || {
+        Some(lane(&api, &endpoint).await).filter(|lane| lane.breaker == BreakerState::Open)
+    })
+    .await;
+    receiver.answer("/", |_| Reply::status(200).after(Duration::from_millis(100)));
+    eventually("the lane is closed", async || {
+        Some(lane(&api, &endpoint).await).filter(|lane| lane.breaker == BreakerState::Closed)
+    })
+    .await;
+    api.switch(&endpoint, "pause").await;
+    tokio::time::sleep(TOLD).await;
+    let (requests, writes) = (
+        receiver.count("/") as u64,
+        postgres::writes(database.url(), "deliveries") - before,
+    );
+    assert!(
+        writes <= requests,
+        "{writes} rows written for {requests} requests"
+    );
+    assert!(requests < 200, "{requests} requests");
+    assert!(depth(&api).await >= BATCHES * BATCH - requests);
 }
 
 /// It takes a minute, which is the least that can be set.

@@ -108,12 +108,12 @@ async fn two_keys_that_differ_or_are_none_are_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_thousand_repeats_at_once_make_one_task() {
+async fn ten_thousand_repeats_at_once_make_one_task() {
     let app = std::sync::Arc::new(App::new().await);
     app.make_queue("q").await;
     app.make_endpoint("q", "").await;
     let mut repeats = tokio::task::JoinSet::new();
-    for _ in 0..1_000 {
+    for _ in 0..10_000 {
         let app = app.clone();
         repeats.spawn(async move {
             app.enqueue("q", r#"{"payload":{"n":1},"idempotency_key":"once"}"#)

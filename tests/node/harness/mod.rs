@@ -8,6 +8,7 @@ mod api;
 mod home;
 mod load;
 mod node;
+pub(crate) mod postgres;
 mod receiver;
 
 use std::time::{Duration, Instant};
