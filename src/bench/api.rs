@@ -6,7 +6,7 @@ use anyhow::{Context as _, Error, Result, anyhow};
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Method;
-use proto::{NewEndpoint, NewQueue, Problem};
+use proto::{NewEndpoint, NewQueue, Problem, QueueUpdate};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::wire::{Answer, Client, Site};
@@ -94,6 +94,12 @@ impl Api {
     pub(super) async fn resume(&self, queue: &str) -> Result<()> {
         let path = format!("/v1/queues/{queue}/resume");
         self.send(Method::POST, &path, Bytes::new()).await.map(drop)
+    }
+
+    /// Changes the settings of a queue.
+    pub(super) async fn change(&self, queue: &str, update: &QueueUpdate) -> Result<()> {
+        let path = format!("/v1/queues/{queue}");
+        self.call(Method::PATCH, &path, update).await.map(drop)
     }
 
     /// Reads a document.

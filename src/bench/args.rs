@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 use proto::Span;
 use url::Url;
 
-use super::payload;
+use super::{payload, scenario::rate};
 
 /// The largest batch the API takes, in items and in bytes.
 const BATCH_ITEMS: u64 = 10_000;
@@ -48,7 +48,7 @@ pub struct BenchArgs {
     pub batch_concurrency: u32,
 
     /// Tasks a second of the open loop (`latency`)
-    #[arg(long, default_value_t = 50.0, value_parser = rate)]
+    #[arg(long, default_value_t = 50.0, value_parser = per_second)]
     pub rate: f64,
 
     /// How long the open loop runs
@@ -70,6 +70,14 @@ pub struct BenchArgs {
     /// Endpoints of `lanes`
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub lanes: u32,
+
+    /// Ordering keys of `order`
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub keys: u32,
+
+    /// How long `rate` looks at each of its two rates
+    #[arg(long, default_value = "60s")]
+    pub hold: Span,
 
     /// Subscribers of the event stream in `subscribers`
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
@@ -126,6 +134,11 @@ impl BenchArgs {
             "--duration {}: at least 1s",
             self.duration
         );
+        ensure!(
+            self.hold.0 > rate::WINDOW,
+            "--hold {}: longer than the 10s that are looked at",
+            self.hold
+        );
         ensure!(!self.patience.0.is_zero(), "--patience: longer than 0s");
         Ok(())
     }
@@ -179,6 +192,10 @@ pub enum Choice {
     Isolation,
     /// The same load on one endpoint and spread over many
     Lanes,
+    /// An endpoint with a rate, which is changed meanwhile: how many come in ten seconds? The server may be restarted meanwhile
+    Rate,
+    /// Tasks in order of their keys to a receiver that fails a fifth of them: is any overtaken? The server may be killed meanwhile
+    Order,
     /// A large backlog against a small one: memory, and how fast each drains
     Backlog,
     /// Many tasks through a queue that keeps what went through for a minute: does the database grow, does the rate fall? Takes long, and
@@ -195,7 +212,7 @@ pub enum Output {
     Json,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+fn per_second(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (0.1..=100_000.0).contains(&rate) => Ok(rate),
         _ => Err("a rate is a number of tasks a second between 0.1 and 100000".to_owned()),

@@ -48,6 +48,15 @@ impl Bodies {
         endpoints.map(task).collect()
     }
 
+    /// Tasks for the API, one for each of so many ordering keys.
+    pub(super) fn keyed(&self, keys: u32) -> Vec<Bytes> {
+        let task = |key: u32| {
+            let head = format!(r#"{{"type":"bench.task","ordering_key":"key-{key}","payload":"#);
+            framed([&head, TASK[1]], &self.bare[key as usize % self.bare.len()])
+        };
+        (0..keys).map(task).collect()
+    }
+
     /// A batch of `items` tasks as NDJSON.
     pub(super) fn batch(&self, items: u32) -> Bytes {
         lines(self.single.iter().cycle().take(items as usize))

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread,
     time::Duration,
@@ -28,6 +28,17 @@ use super::clock::{Clock, Moment};
 pub(super) struct Arrival {
     pub(super) task: Uuid,
     pub(super) at: Moment,
+    /// It is answered 204; a fickle receiver answers a fifth with 500.
+    pub(super) accepted: bool,
+}
+
+/// What the receiver's endpoints do besides what they should.
+#[derive(Debug, Default)]
+struct Conduct {
+    /// How many hang.
+    sick: AtomicU32,
+    /// Whether each fails a fifth of its requests.
+    fickle: AtomicBool,
 }
 
 /// A running receiver; it stops when it is dropped.
@@ -37,7 +48,7 @@ pub(super) struct Receiver {
     pub(super) url: Url,
     // One thread writes, and a reader takes the whole vector a few times a second: the lock is never waited for.
     arrivals: Arc<Mutex<Vec<Arrival>>>,
-    sick: Arc<AtomicU32>,
+    conduct: Arc<Conduct>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -60,14 +71,14 @@ impl Receiver {
         let url = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
         let arrivals = Arc::new(Mutex::new(Vec::new()));
         let (stop, stopped) = oneshot::channel::<()>();
-        let sick = Arc::new(AtomicU32::new(0));
-        let (log, hanging) = (Arc::clone(&arrivals), Arc::clone(&sick));
+        let conduct = Arc::new(Conduct::default());
+        let (log, theirs) = (Arc::clone(&arrivals), Arc::clone(&conduct));
         thread::Builder::new()
             .name("bench-receiver".to_owned())
             .spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
-                        () = accept(listener, clock, log, hanging) => {}
+                        () = accept(listener, clock, log, theirs) => {}
                         _ = stopped => {}
                     }
                 });
@@ -75,14 +86,19 @@ impl Receiver {
         Ok(Self {
             url,
             arrivals,
-            sick,
+            conduct,
             _stop: stop,
         })
     }
 
     /// Lets the first `count` of several endpoints hang from now on: each request is answered after [`HANG`].
     pub(super) fn sicken(&self, count: u32) {
-        self.sick.store(count, Ordering::Relaxed);
+        self.conduct.sick.store(count, Ordering::Relaxed);
+    }
+
+    /// Lets a fifth of the requests fail from now on, or no more. Which, their ids and attempts say.
+    pub(super) fn be_fickle(&self, fickle: bool) {
+        self.conduct.fickle.store(fickle, Ordering::Relaxed);
     }
 
     /// What arrived since this was last called, in order.
@@ -104,15 +120,29 @@ fn number_of(path: &str) -> Option<u32> {
     path.strip_prefix('/')?.parse().ok()
 }
 
-async fn accept(listener: TcpListener, clock: Clock, log: Arc<Mutex<Vec<Arrival>>>, sick: Arc<AtomicU32>) {
+/// Which attempt at its delivery a request is.
+fn attempt_of(request: &Request<Incoming>) -> u32 {
+    let attempt = request.headers().get("posthaste-attempt");
+    attempt
+        .and_then(|attempt| attempt.to_str().ok()?.parse().ok())
+        .unwrap_or(1)
+}
+
+/// Whether a fickle receiver fails this one: a fifth of all, and no task for ever.
+fn fails(task: Uuid, attempt: u32) -> bool {
+    (task.as_u128() + u128::from(attempt)).is_multiple_of(5)
+}
+
+async fn accept(listener: TcpListener, clock: Clock, log: Arc<Mutex<Vec<Arrival>>>, conduct: Arc<Conduct>) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of file descriptors, or a peer that hung up while it waited: there is room again in a moment.
             sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let (log, sick) = (Arc::clone(&log), Arc::clone(&sick));
-        let service = service_fn(move |request| answer(request, clock, Arc::clone(&log), Arc::clone(&sick)));
+        let (log, conduct) = (Arc::clone(&log), Arc::clone(&conduct));
+        let service =
+            service_fn(move |request| answer(request, clock, Arc::clone(&log), Arc::clone(&conduct)));
         tokio::spawn(async move {
             // What becomes of a connection is its sender's affair: what is missing in the end is what counts.
             if stream.set_nodelay(true).is_ok() {
@@ -129,13 +159,16 @@ async fn answer(
     request: Request<Incoming>,
     clock: Clock,
     log: Arc<Mutex<Vec<Arrival>>>,
-    sick: Arc<AtomicU32>,
+    conduct: Arc<Conduct>,
 ) -> Result<Response<Empty<&'static [u8]>>, Infallible> {
     let id = request
         .headers()
         .get("webhook-id")
         .map(|id| Uuid::try_parse_ascii(id.as_bytes()));
-    let hangs = number_of(request.uri().path()).is_some_and(|number| number < sick.load(Ordering::Relaxed));
+    let sick = conduct.sick.load(Ordering::Relaxed);
+    let hangs = sick > 0 && number_of(request.uri().path()).is_some_and(|number| number < sick);
+    let fails = conduct.fickle.load(Ordering::Relaxed)
+        && matches!(id, Some(Ok(id)) if fails(id, attempt_of(&request)));
     let mut body = request.into_body();
     let mut status = StatusCode::NO_CONTENT;
     while let Some(frame) = body.frame().await {
@@ -148,7 +181,11 @@ async fn answer(
         log.lock().push(Arrival {
             task,
             at: clock.now(),
+            accepted: !fails,
         });
+    }
+    if fails {
+        status = StatusCode::INTERNAL_SERVER_ERROR;
     }
     if hangs {
         sleep(HANG).await;

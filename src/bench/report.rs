@@ -46,6 +46,8 @@ pub struct Target {
 pub enum Bound {
     /// At least this much.
     AtLeast(f64),
+    /// Not more than this.
+    AtMost(f64),
     /// Less than this.
     Below(f64),
 }
@@ -72,13 +74,14 @@ impl Bound {
     fn holds(self, value: f64) -> bool {
         match self {
             Self::AtLeast(bound) => value >= bound,
+            Self::AtMost(bound) => value <= bound,
             Self::Below(bound) => value < bound,
         }
     }
 
     fn number(self) -> f64 {
         match self {
-            Self::AtLeast(bound) | Self::Below(bound) => bound,
+            Self::AtLeast(bound) | Self::AtMost(bound) | Self::Below(bound) => bound,
         }
     }
 }
@@ -98,6 +101,7 @@ impl fmt::Display for Target {
         };
         let side = match self.bound {
             Bound::AtLeast(_) => "at least",
+            Bound::AtMost(_) => "at most",
             Bound::Below(_) => "below",
         };
         let verdict = match self.met() {
@@ -121,6 +125,7 @@ impl Serialize for Target {
         map.serialize_entry("measured", &self.measured.value)?;
         match self.bound {
             Bound::AtLeast(bound) => map.serialize_entry("at_least", &bound)?,
+            Bound::AtMost(bound) => map.serialize_entry("at_most", &bound)?,
             Bound::Below(bound) => map.serialize_entry("below", &bound)?,
         }
         map.serialize_entry("met", &self.met())?;

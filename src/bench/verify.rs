@@ -168,6 +168,7 @@ mod tests {
         Arrival {
             task: Uuid::from_u128(task),
             at: Moment(at * MS),
+            accepted: true,
         }
     }
 

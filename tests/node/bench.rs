@@ -60,3 +60,14 @@ async fn it_measures_what_the_healthy_notice_of_those_that_hang() {
         assert!(number(&report, "isolation", key) > 0.0, "{key}");
     }
 }
+
+#[tokio::test]
+async fn it_measures_how_a_rate_and_an_order_are_kept() {
+    let report = bench("--scenario rate,order --hold 11s --keys 30").await;
+    assert_eq!(report["missing"], 0);
+    for key in ["first_least_per_s", "second_most_per_s"] {
+        assert!(number(&report, "rate", key) > 0.0, "{key}");
+    }
+    assert!(number(&report, "order", "inversions") < 0.5);
+    assert!(number(&report, "order", "failed") > 0.0);
+}

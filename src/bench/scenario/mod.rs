@@ -6,6 +6,8 @@ mod ingest;
 mod isolation;
 mod lanes;
 mod latency;
+mod order;
+pub(super) mod rate;
 mod soak;
 mod subscribers;
 mod throughput;
@@ -50,6 +52,8 @@ pub(super) enum Scenario {
     Subscribers,
     Isolation,
     Lanes,
+    Rate,
+    Order,
     Soak,
 }
 
@@ -64,6 +68,8 @@ impl Scenario {
             (Choice::Subscribers, Self::Subscribers),
             (Choice::Isolation, Self::Isolation),
             (Choice::Lanes, Self::Lanes),
+            (Choice::Rate, Self::Rate),
+            (Choice::Order, Self::Order),
             (Choice::Backlog, Self::Backlog),
             (Choice::Soak, Self::Soak),
         ];
@@ -87,6 +93,8 @@ impl Scenario {
             Self::Subscribers => subscribers::run(bench).await,
             Self::Isolation => isolation::run(bench).await,
             Self::Lanes => lanes::run(bench).await,
+            Self::Rate => rate::run(bench).await,
+            Self::Order => order::run(bench).await,
             Self::Soak => soak::run(bench).await,
         }
     }
