@@ -400,6 +400,7 @@ fn queue_config(effective: &Effective, url: String) -> queue::Config {
     queue::Config {
         listen_url: effective.get(&settings::DATABASE_LISTEN_URL).map(String::from),
         max_connections: effective.get(&settings::DATABASE_MAX_CONNECTIONS),
+        statement_timeout: effective.get(&settings::DATABASE_STATEMENT_TIMEOUT),
         defaults: Settings {
             timeout: effective.get(&settings::DISPATCHER_TIMEOUT),
             connect_timeout: effective.get(&settings::DISPATCHER_CONNECT_TIMEOUT),

@@ -143,6 +143,9 @@ settings! {
     /// Connections this node opens at most. Commits are grouped, so a few are busy; 16 leaves room for five nodes in
     /// PostgreSQL's default of 100.
     DATABASE_MAX_CONNECTIONS: Count = "database.max_connections", Fixed("16"), Count(4, 1000);
+    /// How long a statement may take before its connection is given up as dead, and what it was for is answered 503: longer than any
+    /// takes on a server that is well, shorter than `gateway.request_timeout`.
+    DATABASE_STATEMENT_TIMEOUT: Time = "database.statement_timeout", Fixed("20s"), Time(SECOND, minutes(10));
 
     /// Whether PostgreSQL may be fetched from GitHub when this node needs its own and the machine has none.
     EMBEDDED_DOWNLOAD: Switch = "embedded.download", Fixed("true"), Switch;
