@@ -3,6 +3,9 @@
 //! Lanes with nothing in flight stand in the first line, and get one permit each in their turn; only when none of them waits does a lane
 //! get a further one. So while permits are scarce all lanes with work progress together, and one that has nothing in flight waits for no
 //! lane twice, however many the others would use.
+//!
+//! Lanes that have their share of the permits (see `permits`) stand aside: they are asked only when permits come back, and nobody who may have
+//! one stands behind them. So endpoints that hang, with however much that waits for them, are not in the way of those that answer.
 
 use std::{
     collections::VecDeque,
@@ -14,12 +17,15 @@ use std::{
 pub(crate) struct Place {
     first: AtomicBool,
     more: AtomicBool,
+    aside: AtomicBool,
 }
 
 impl Place {
     /// Whether it stands in a line.
     pub(crate) fn is_taken(&self) -> bool {
-        self.first.load(Ordering::Acquire) || self.more.load(Ordering::Acquire)
+        [&self.first, &self.more, &self.aside]
+            .iter()
+            .any(|place| place.load(Ordering::Acquire))
     }
 }
 
@@ -28,13 +34,15 @@ pub(crate) trait Stands: Clone {
     fn place(&self) -> &Place;
 }
 
-/// Both lines.
+/// The lines.
 #[derive(Debug)]
 pub(crate) struct Line<T> {
     /// Those that had nothing in flight when they came.
     first: VecDeque<T>,
     /// Those that want more than they have.
     more: VecDeque<T>,
+    /// Those that have their share.
+    aside: VecDeque<T>,
 }
 
 impl<T> Default for Line<T> {
@@ -42,6 +50,7 @@ impl<T> Default for Line<T> {
         Self {
             first: VecDeque::new(),
             more: VecDeque::new(),
+            aside: VecDeque::new(),
         }
     }
 }
@@ -71,12 +80,31 @@ impl<T: Stands> Line<T> {
         Some(lane)
     }
 
-    /// How many places are taken.
+    /// Stands aside, unless it does already.
+    pub(crate) fn stand_aside(&mut self, who: &T) {
+        if !who.place().aside.swap(true, Ordering::AcqRel) {
+            self.aside.push_back(who.clone());
+        }
+    }
+
+    /// Who has stood aside for longest; it does no more.
+    pub(crate) fn next_aside(&mut self) -> Option<T> {
+        let lane = self.aside.pop_front()?;
+        lane.place().aside.store(false, Ordering::Release);
+        Some(lane)
+    }
+
+    /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.first.len() + self.more.len()
     }
 
-    /// Whether nobody waits.
+    /// How many stand aside.
+    pub(crate) fn len_aside(&self) -> usize {
+        self.aside.len()
+    }
+
+    /// Whether nobody waits who might have a permit.
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_empty() && self.more.is_empty()
     }
@@ -118,6 +146,21 @@ mod tests {
         let order: Vec<usize> = std::iter::from_fn(|| line.next()).map(|one| one.0.0).collect();
         assert_eq!(order, [1, 2, 0, 0]);
         assert!(line.is_empty() && !people.iter().any(|one| one.0.1.is_taken()));
+    }
+
+    #[test]
+    fn who_has_its_share_is_in_nobodys_way() {
+        let (people, mut line) = (people(2), Line::default());
+        line.stand_aside(&people[0]);
+        line.stand_aside(&people[0]);
+        assert!(line.is_empty() && line.next().is_none() && people[0].0.1.is_taken());
+        line.stand_aside(&people[1]);
+        assert_eq!(line.len_aside(), 2);
+        let order: Vec<usize> = std::iter::from_fn(|| line.next_aside())
+            .map(|one| one.0.0)
+            .collect();
+        assert_eq!(order, [0, 1]);
+        assert!(!people[0].0.1.is_taken());
     }
 
     proptest! {

@@ -25,6 +25,7 @@ use crate::{
     attempt::{self, Target, Turn},
     clock,
     lane::{Change, Flight, Signs, Take},
+    line::Line,
 };
 
 /// A delivery on its way, with what it needs.
@@ -86,7 +87,8 @@ impl Lanes {
             Take::Nothing => {
                 self.permits.give();
                 if lane.is_hungry(now) {
-                    self.line.lock().stand(entry, lane.in_flight() > 0);
+                    // It has its share.
+                    self.line.lock().stand_aside(entry);
                 }
                 None
             }
@@ -97,9 +99,16 @@ impl Lanes {
         if !self.may_push(shard_of(entry.id)) {
             return;
         }
-        let lane = entry.lane.lock();
-        if lane.is_hungry(clock()) {
-            self.line.lock().stand(entry, lane.in_flight() > 0);
+        let (lane, now) = (entry.lane.lock(), clock());
+        if !lane.is_hungry(now) {
+            return;
+        }
+        let has_its_share = lane.waits(now, self.permits.share()).is_some();
+        let mut line = self.line.lock();
+        if has_its_share {
+            line.stand_aside(entry);
+        } else {
+            line.stand(entry, lane.in_flight() > 0);
         }
     }
 
@@ -107,11 +116,27 @@ impl Lanes {
     pub(super) fn serve(self: &Arc<Self>, most: usize) {
         // Who is refused stands again at the end: once is enough.
         let most = most.min(self.line.lock().len());
+        self.ask(most, Line::next);
+    }
+
+    /// Lets the lanes that stand aside begin one push each, if permits have come back meanwhile and nobody else waits for them.
+    fn serve_those_aside(self: &Arc<Self>, most: usize) {
+        let most = {
+            let line = self.line.lock();
+            if !line.is_empty() {
+                return;
+            }
+            most.min(line.len_aside())
+        };
+        self.ask(most, Line::next_aside);
+    }
+
+    fn ask(self: &Arc<Self>, most: usize, next: impl Fn(&mut Line<Arc<Entry>>) -> Option<Arc<Entry>>) {
         for _ in 0..most {
             if !self.permits.take() {
                 return;
             }
-            let Some(entry) = self.line.lock().next() else {
+            let Some(entry) = next(&mut self.line.lock()) else {
                 self.permits.give();
                 return;
             };
@@ -254,6 +279,7 @@ impl Lanes {
             self.move_on(entry);
         }
         self.serve(finished.len().saturating_mul(ASKED));
+        self.serve_those_aside(finished.len());
     }
 }
 
