@@ -9,8 +9,8 @@ use super::{Backlog, Lane, Limits};
 /// times as much after each second.
 const SECONDS: usize = 4;
 
-/// What a lane may hold in any case.
-const LEAST: usize = 4;
+/// What a lane may hold in any case: less is read again and again, and a hundred such lanes hold 2 MB.
+const LEAST: usize = 16;
 
 /// How many deliveries a lane may hold ready.
 #[derive(Debug, Default)]
@@ -43,13 +43,13 @@ impl Lane {
     /// the bytes that the lane gave back.
     pub(crate) fn relieve(&mut self, is_short: bool) -> usize {
         let enough = (std::mem::take(&mut self.allowance.landed) * SECONDS).max(LEAST);
-        let holds_too_much = is_short && self.ready_count > enough;
         let is_through = self.ready_count == 0 && self.backlog == Backlog::None;
-        self.allowance.most = match self.allowance.most {
-            Some(_) if is_through => None,
-            Some(_) => Some(enough),
-            None => holds_too_much.then_some(enough),
-        };
-        if holds_too_much { self.reset() } else { 0 }
+        let is_bounded = !is_through && (is_short || self.allowance.most.is_some());
+        self.allowance.most = is_bounded.then_some(enough);
+        if is_short && self.ready_count > enough {
+            self.reset()
+        } else {
+            0
+        }
     }
 }

@@ -158,6 +158,11 @@ async fn phase(bench: &Bench, queue: &str, rate: f64, apart: u32) -> Result<Phas
             verify::await_all(&bench.receiver, &run.accepted, bench.args.patience.0, bench.clock).await?;
         p50.push(latency::percentile_ms(&receipts.latency, 50.0));
         p99.push(latency::percentile_ms(&receipts.latency, 99.0));
+        eprintln!(
+            "bench: {} of {ENDPOINTS} endpoints: p99 {:.2} ms",
+            ENDPOINTS - apart,
+            latency::percentile_ms(&receipts.latency, 99.0)
+        );
         missing += receipts.missing;
     }
     Ok(Phase {
