@@ -7,6 +7,7 @@ pub(crate) mod breaker;
 pub(crate) mod bucket;
 pub(crate) mod concurrency;
 pub(crate) mod health;
+mod opening;
 mod pages;
 mod relief;
 mod signs;
@@ -30,8 +31,9 @@ pub(crate) use self::{breaker::Change, signs::Signs};
 use self::{
     breaker::{Breaker, Gate, Sign},
     bucket::Bucket,
-    concurrency::Concurrency,
+    concurrency::{Concurrency, Load},
     health::Health,
+    opening::Opening,
     relief::Allowance,
 };
 
@@ -84,6 +86,7 @@ pub(crate) struct Lane {
     in_flight: u32,
     allowance: Allowance,
     concurrency: Concurrency,
+    opening: Opening,
     bucket: Option<Bucket>,
     breaker: Breaker,
     disable_after: Option<Duration>,
@@ -192,6 +195,7 @@ impl Lane {
             in_flight: 0,
             allowance: Allowance::default(),
             concurrency: Concurrency::new(terms.max_in_flight, terms.adaptive_concurrency),
+            opening: Opening::new(),
             bucket: terms.rate.map(|rate| Bucket::new(rate, now)),
             breaker: Breaker::new(terms.breaker),
             disable_after: terms.disable_after,
@@ -301,6 +305,7 @@ impl Lane {
         self.ready_bytes -= delivery.weight();
         self.in_flight += 1;
         self.concurrency.launched(self.in_flight);
+        self.opening.launched(self.in_flight, now);
         if let Some(bucket) = &mut self.bucket {
             bucket.take(now);
         }
@@ -326,11 +331,21 @@ impl Lane {
             Gate::NotBefore(until) => return Some(Waits::Breaker(until)),
             Gate::Probe => return Some(Waits::Probe),
         };
-        if self.in_flight >= most.min(self.concurrency.limit()).min(share) {
+        if self.in_flight >= most.min(self.most_in_flight(now)).min(share) {
             return Some(Waits::Slot);
         }
         let token = self.bucket.as_ref().map(|bucket| bucket.next_at(now));
         token.filter(|at| later(*at)).map(Waits::Rate)
+    }
+
+    /// How many requests may be in flight, as far as that depends on how the endpoint answers.
+    fn most_in_flight(&self, now: DateTime<Utc>) -> u32 {
+        let most = self.concurrency.limit();
+        if self.concurrency.is_adaptive() {
+            most.min(self.opening.limit(now))
+        } else {
+            most
+        }
     }
 
     /// Requests in flight.
@@ -345,6 +360,9 @@ impl Lane {
 
     /// A request has ended. `signs` is what it says about the endpoint, `chance` uniform in 0..1.
     pub(crate) fn landed(&mut self, flight: Flight, signs: Signs, now: DateTime<Utc>, chance: f64) -> Landed {
+        if matches!(signs.load, Load::Answered(_)) {
+            self.opening.answered(self.in_flight, now);
+        }
         self.in_flight -= 1;
         self.allowance.landed();
         if signs.accepted {

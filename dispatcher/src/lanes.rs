@@ -253,10 +253,13 @@ impl Lanes {
     }
 
     /// Lets lanes that hold more than they get rid of give it back, if all together hold half of what they may.
-    pub(crate) fn relieve(self: &Arc<Self>) {
+    pub(crate) fn relieve(self: &Arc<Self>, second_over: bool) {
         let is_short = self.bytes.load(Ordering::Relaxed) > self.config.buffer_bytes / 2;
+        if !is_short && !second_over {
+            return;
+        }
         for entry in self.all() {
-            let bytes = entry.lane.lock().relieve(is_short);
+            let bytes = entry.lane.lock().relieve(is_short, second_over);
             if bytes > 0 {
                 self.bytes.fetch_sub(bytes, Ordering::Relaxed);
                 self.move_on(&entry);

@@ -6,14 +6,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::lanes::Lanes;
 
-/// How often lanes are asked.
-const LOOK: Duration = Duration::from_secs(1);
+/// How often it is looked whether memory is short: a batch fills it in less than a second.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// How many looks make a second.
+const SECOND: u32 = 10;
 
 pub(crate) async fn run(lanes: Arc<Lanes>, stop: CancellationToken) {
-    loop {
+    for look in (1..=SECOND).cycle() {
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(LOOK) => lanes.relieve(),
+            () = tokio::time::sleep(LOOK) => lanes.relieve(look == SECOND),
         }
     }
 }

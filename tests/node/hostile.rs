@@ -185,8 +185,12 @@ async fn nobody_else_suffers_and_memory_stays_flat() {
     // This one holds all that it may hold until the test is over.
     let stuck = Villain::start(Deed::Hangs, String::new()).await;
     api.make_queue("stuck").await;
-    api.make_endpoint("stuck", &stuck.url(), json!({ "timeout": "10m" }))
-        .await;
+    api.make_endpoint(
+        "stuck",
+        &stuck.url(),
+        json!({ "timeout": "10m", "adaptive_concurrency": false }),
+    )
+    .await;
     enqueue(&api, "stuck", 1_000).await;
     until("it hangs", || stuck.requests() >= 64).await;
     let mut slowest = Duration::ZERO;

@@ -113,6 +113,11 @@ impl Concurrency {
         (self.most, self.adaptive) = (most, adaptive);
     }
 
+    /// Whether it follows how the endpoint does.
+    pub(crate) fn is_adaptive(&self) -> bool {
+        self.adaptive
+    }
+
     /// How many may be in flight now.
     pub(crate) fn limit(&self) -> u32 {
         self.limit

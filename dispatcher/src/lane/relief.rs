@@ -5,7 +5,7 @@
 
 use super::{Backlog, Lane, Limits};
 
-/// For how many seconds a lane may hold deliveries ready, at the rate of its last second. An endpoint that answers again so has four
+/// For how many seconds a lane may hold deliveries ready, at the rate of the last second or two. An endpoint that answers again so has four
 /// times as much after each second.
 const SECONDS: usize = 4;
 
@@ -17,14 +17,14 @@ const LEAST: usize = 16;
 pub(super) struct Allowance {
     /// `None`: as many as any lane.
     most: Option<usize>,
-    /// Requests that ended since the last look.
-    landed: usize,
+    /// Requests that ended in the last whole second, and since then.
+    landed: [usize; 2],
 }
 
 impl Allowance {
     /// A request has ended.
     pub(super) fn landed(&mut self) {
-        self.landed += 1;
+        self.landed[1] += 1;
     }
 
     /// What of `limits` the lane may use.
@@ -39,10 +39,16 @@ impl Allowance {
 }
 
 impl Lane {
-    /// To be called about once a second. `is_short`: all lanes together hold so much that those that keep up may find no room. Returns
-    /// the bytes that the lane gave back.
-    pub(crate) fn relieve(&mut self, is_short: bool) -> usize {
-        let enough = (std::mem::take(&mut self.allowance.landed) * SECONDS).max(LEAST);
+    /// `is_short`: all lanes together hold so much that those that keep up may find no room. To be called once a second with
+    /// `second_over`, and whenever it is short. Returns the bytes that the lane gave back.
+    pub(crate) fn relieve(&mut self, is_short: bool, second_over: bool) -> usize {
+        let Allowance {
+            landed: [last, now], ..
+        } = self.allowance;
+        let enough = ((last + now) * SECONDS).max(LEAST);
+        if second_over {
+            self.allowance.landed = [now, 0];
+        }
         let is_through = self.ready_count == 0 && self.backlog == Backlog::None;
         let is_bounded = !is_through && (is_short || self.allowance.most.is_some());
         self.allowance.most = is_bounded.then_some(enough);

@@ -35,7 +35,7 @@ impl Lane {
             },
             until: waits.and_then(Waits::until),
             in_flight: self.in_flight,
-            in_flight_limit: self.concurrency.limit().min(gate),
+            in_flight_limit: self.most_in_flight(now).min(gate),
             max_in_flight: self.concurrency.most(),
             ready: self.ready_count as u64,
             backlog: !self.is_read(),
