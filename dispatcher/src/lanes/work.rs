@@ -104,11 +104,10 @@ impl Lanes {
             return;
         }
         let has_its_share = lane.waits(now, self.permits.share()).is_some();
-        let mut line = self.line.lock();
         if has_its_share {
-            line.stand_aside(entry);
+            self.line.lock().stand_aside(entry);
         } else {
-            line.stand(entry, lane.in_flight() > 0);
+            self.line.lock().stand(entry, lane.in_flight() > 0);
         }
     }
 
