@@ -39,7 +39,7 @@ impl Default for Config {
             max_in_flight: 1_280,
             lane_deliveries: 50_000,
             lane_bytes: 32 << 20,
-            buffer_bytes: 16 << 20,
+            buffer_bytes: 32 << 20,
             lease_ttl: Duration::from_secs(10),
             lease_renew: Duration::from_secs(3),
             drain_timeout: Duration::from_secs(35),

@@ -194,7 +194,7 @@ settings! {
     DISPATCHER_MAX_IN_FLIGHT_PER_ENDPOINT: Count =
         "dispatcher.max_in_flight_per_endpoint", Fixed("64"), Count(1, 65_536);
     /// Memory for deliveries that are loaded and wait for their turn; a deeper backlog stays in the database.
-    DISPATCHER_BUFFER_BYTES: Size = "dispatcher.buffer_bytes", Fixed("16MiB"), Size(MIB, 64 * GIB);
+    DISPATCHER_BUFFER_BYTES: Size = "dispatcher.buffer_bytes", Fixed("32MiB"), Size(MIB, 64 * GIB);
     /// Time for one attempt in all, from DNS to the last byte. Standard Webhooks asks for 15 to 30 s; serverless
     /// receivers start cold.
     DISPATCHER_TIMEOUT: Time =

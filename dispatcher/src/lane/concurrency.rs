@@ -2,7 +2,7 @@
 //!
 //! After Vector's adaptive request concurrency, which follows TCP: once in a round (the time of an answer) the limit grows by one if it
 //! was reached and all went well, and shrinks by a part of itself if not. Unlike there it begins at the top, so that an endpoint that is
-//! well never waits for it, and a rise of the time of answers counts only beyond what a busy machine does by itself.
+//! well never waits for it (but for `opening`, which is of few answers), and a rise of the time of answers counts only beyond what a busy machine does by itself.
 
 use std::time::Duration;
 
