@@ -43,6 +43,7 @@ pub struct EndpointArgs {
 enum Verb {
     /// Register an endpoint on a queue, and show its signing secret
     #[command(after_help = SETTINGS_HELP)]
+    #[command(visible_alias = "create")]
     Make {
         /// The queue
         queue: String,

@@ -46,6 +46,7 @@ pub struct KeyArgs {
 enum Verb {
     /// Make a key, and show it this once
     #[command(after_help = SCOPES_HELP)]
+    #[command(visible_alias = "create")]
     Make {
         /// Who uses it, and what for
         name: String,

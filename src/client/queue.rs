@@ -34,6 +34,7 @@ pub struct QueueArgs {
 enum Verb {
     /// Make a queue
     #[command(after_help = SETTINGS_HELP)]
+    #[command(visible_alias = "create")]
     Make {
         /// 1 to 100 of a-z A-Z 0-9 . _ -
         #[arg(value_name = "QUEUE")]

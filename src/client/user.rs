@@ -43,6 +43,7 @@ pub struct UserArgs {
 enum Verb {
     /// Make a user, who signs in to the console by name and password
     #[command(after_help = ROLES_HELP)]
+    #[command(visible_alias = "create")]
     Add {
         /// What they sign in with: a-z 0-9 . _ @ + -
         name: String,

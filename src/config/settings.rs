@@ -268,8 +268,8 @@ settings! {
     /// The form of log lines on standard error.
     LOG_FORMAT: Words<LogFormat> = "log.format", Fixed("text"),
         Words(&[("text", LogFormat::Text), ("json", LogFormat::Json)]);
-    /// Which log lines are written.
-    LOG_LEVEL: LogFilter = "log.level", Fixed("info"), LogFilter;
+    /// Which log lines are written. By default without PostgreSQL's remarks on what is there already.
+    LOG_LEVEL: LogFilter = "log.level", Fixed("info,sqlx::postgres::notice=warn"), LogFilter;
 }
 
 fn data_dir(_: &Effective, surroundings: &Surroundings<'_>) -> String {

@@ -1,8 +1,8 @@
 //! How many requests of a lane are in flight at once: at most what is set, and fewer while the endpoint shows that it has too many.
 //!
 //! After Vector's adaptive request concurrency, which follows TCP: once in a round (the time of an answer) the limit grows by one if it
-//! was reached and all went well, and shrinks by a part of itself if not. Unlike there it begins at the top, so that an endpoint that is
-//! well never waits for it (but for `opening`, which is of few answers), and a rise of the time of answers counts only beyond what a busy machine does by itself.
+//! was reached and all went well, and shrinks by a part of itself if not. Unlike there it begins at the top (below it `opening` rules, for
+//! a few answers), and a rise of the time of answers counts only beyond what a busy machine does by itself.
 
 use std::time::Duration;
 

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_server_that_is_away_is_no_slow_one_but_must_not_make_up_for_it() {
-        let away = (0..2_000).map(|turn| turn * 10 + if turn < 1_000 { 0 } else { 3_000 });
+        let away = (0..3_000).map(|turn| turn * 10 + if turn < 1_000 { 0 } else { 3_000 });
         let Kept { least, most } = kept(&arrivals(away));
         assert_eq!((least, most), (100.0, 100.0));
         let short = kept(&arrivals((0..10).map(|turn| turn * 10)));
