@@ -1,6 +1,7 @@
 //! The little of `WebDriver` (W3C) that is needed here: JSON over HTTP to chromedriver, which drives Chromium.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -34,13 +35,30 @@ pub(crate) struct Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // The browser ends with its driver's input.
+        // A test that has failed has not closed it, and a browser does not end with its driver.
+        let _ = self.end();
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
 impl Driver {
+    /// Ends the browser without waiting for an async runtime, which may be the one that unwinds.
+    fn end(&self) -> std::io::Result<()> {
+        let (address, path) = self
+            .session
+            .strip_prefix("http://")
+            .and_then(|rest| rest.split_once('/'))
+            .unwrap_or_default();
+        let mut driver = TcpStream::connect(address)?;
+        driver.set_read_timeout(Some(Duration::from_secs(5)))?;
+        write!(
+            driver,
+            "DELETE /{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n"
+        )?;
+        driver.read(&mut [0; 64]).map(drop)
+    }
+
     /// Starts a browser.
     pub(crate) async fn start() -> Self {
         let mut process = Command::new("chromedriver")
