@@ -19,6 +19,11 @@ impl Lane {
             Gate::NotBefore(_) | Gate::Probe => 1,
             Gate::Open => u32::MAX,
         };
+        // The opening is told of only while it holds the lane up: it gives way with the next answers.
+        let most = match self.most_in_flight(now) {
+            few if self.in_flight >= few => few,
+            _ => self.concurrency.limit(),
+        };
         proto::Lane {
             endpoint,
             waits_for: match waits {
@@ -35,7 +40,7 @@ impl Lane {
             },
             until: waits.and_then(Waits::until),
             in_flight: self.in_flight,
-            in_flight_limit: self.most_in_flight(now).min(gate),
+            in_flight_limit: most.min(gate),
             max_in_flight: self.concurrency.most(),
             ready: self.ready_count as u64,
             backlog: !self.is_read(),

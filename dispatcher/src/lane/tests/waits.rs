@@ -219,3 +219,27 @@ fn people_see_what_it_waits_for() {
     );
     assert_eq!((view.hold_until, view.probe_at), (Some(at(60)), None));
 }
+
+#[test]
+fn the_opening_is_told_of_while_it_holds_a_lane_up() {
+    let mut lane = lane(64, true);
+    let limits = Limits {
+        deliveries: 100,
+        bytes: 1_000_000,
+    };
+    for id in 1..=20 {
+        lane.offer(&delivery(id, 0, 4), at(0), limits);
+    }
+    let limit = |lane: &Lane| lane.view(Uuid::nil(), false, at(0)).in_flight_limit;
+    assert_eq!((limit(&lane), pushed(&mut lane, 0)), (64, Some(1)));
+    while pushed(&mut lane, 0).is_some() {}
+    assert_eq!((lane.in_flight(), limit(&lane)), (10, 10));
+    assert_eq!(lane.waits(at(0), SHARE), Some(Waits::Slot));
+    let answered = Signs {
+        load: Load::Answered(Duration::from_millis(1)),
+        ..ACCEPTED
+    };
+    lane.landed(FLIGHT, answered, at(0), 0.5);
+    assert!(pushed(&mut lane, 0).is_some() && pushed(&mut lane, 0).is_some());
+    assert_eq!(pushed(&mut lane, 0), None, "two for each answer");
+}
