@@ -17,11 +17,8 @@ async fn depth(api: &Api) -> u64 {
     queue.depth
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_waits_for_an_endpoint_that_is_down_uses_up_no_attempts() {
-    const TASKS: usize = 300;
-    let (home, receiver) = (Home::external().await, Receiver::start().await);
-    let (_node, api) = (home.start(&[]).await, home.api());
+/// The endpoint of a queue `q`, which is down, and whose breaker opens soon.
+async fn down(api: &Api, receiver: &Receiver) -> Endpoint {
     receiver.answer("/", |_| Reply::status(503));
     api.make_queue("q").await;
     let settings = json!({
@@ -29,7 +26,15 @@ async fn what_waits_for_an_endpoint_that_is_down_uses_up_no_attempts() {
         "breaker": { "failures": 5, "pause": "500ms", "max_pause": "1s" },
         "retry": { "schedule": ["1s"], "attempts": 100 },
     });
-    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    api.make_endpoint("q", &receiver.url("/"), settings).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_an_endpoint_that_is_down_uses_up_no_attempts() {
+    const TASKS: usize = 300;
+    let (home, receiver) = (Home::external().await, Receiver::start().await);
+    let (_node, api) = (home.start(&[]).await, home.api());
+    let endpoint = down(&api, &receiver).await;
     api.make_endpoint("q", &receiver.url("/well"), json!({})).await;
     let tasks: Vec<Value> = (0..TASKS).map(|number| json!({ "payload": number })).collect();
     let _: Value = api.post("/v1/queues/q/tasks/batch", &Value::Array(tasks)).await;
@@ -79,14 +84,7 @@ async fn opening_and_closing_on_a_hundred_thousand_that_wait_writes_none_of_them
     let home = Home::at(database.url());
     let (receiver, _node) = (Receiver::start().await, home.start(&[]).await);
     let api = home.api();
-    receiver.answer("/", |_| Reply::status(503));
-    api.make_queue("q").await;
-    let settings = json!({
-        "max_in_flight": 2,
-        "breaker": { "failures": 5, "pause": "500ms", "max_pause": "1s" },
-        "retry": { "schedule": ["1s"], "attempts": 100 },
-    });
-    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    let endpoint = down(&api, &receiver).await;
     api.switch(&endpoint, "pause").await;
     for _ in 0..BATCHES {
         let tasks: Vec<Value> = (0..BATCH).map(|number| json!({ "payload": number })).collect();

@@ -132,14 +132,12 @@ struct Account {
 impl Account {
     /// These tasks, the first of each key, the second of each, and so on.
     fn new(tasks: &[Accepted], keys: u32) -> Self {
-        let mut accepted = vec![];
-        accepted.resize_with(keys as usize, || 0);
         let places = tasks
             .iter()
             .zip((0..EACH).flat_map(|place| (0..keys as usize).map(move |key| (key, place))));
         Self {
             places: places.map(|(task, place)| (task.task, place)).collect(),
-            accepted,
+            accepted: vec![0; keys as usize],
             inversions: 0,
             failed: 0,
             duplicates: 0,
