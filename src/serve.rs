@@ -145,10 +145,11 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         judged.map_err(|error| queue::error::field_error(error.field, error.problem))
     }));
     let accepted = tokens::accept(&gateway, effective.issuers().to_vec()).await?;
-    let stop = life.stop();
+    let last_request = CancellationToken::new();
+    tokio::spawn(close(life.stop(), dispatcher.clone(), last_request.clone()));
     let serving = tokio::spawn(async move {
         let following = tokio::spawn(tokens::follow(gateway.clone(), accepted));
-        let served = ports.serve(&gateway, &stop).await;
+        let served = ports.serve(&gateway, &last_request).await;
         following.abort();
         served
     });
@@ -170,6 +171,16 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     })
 }
 
+/// When it is time to stop, begins no more attempts, and only then takes no more requests: those that listen to a stream can take long
+/// to end, and whoever is refused knows that nothing is begun any more.
+async fn close(stop: CancellationToken, dispatcher: Option<Dispatcher>, last_request: CancellationToken) {
+    stop.cancelled().await;
+    if let Some(dispatcher) = dispatcher {
+        dispatcher.close();
+    }
+    last_request.cancel();
+}
+
 /// Refuses a URL whose host may not be reached, as far as the URL itself shows.
 fn vet_url(egress: &push::Egress, url: &url::Url) -> Result<(), String> {
     let port = url.port_or_known_default().unwrap_or(443);
@@ -187,8 +198,8 @@ async fn make_first(queue: &Queue) -> Result<(Option<String>, Option<(String, St
 }
 
 impl Running {
-    /// Waits until it is told to stop, or cannot go on, and ends in order: no more requests, then no more attempts, every result
-    /// written, shards released, and last the database.
+    /// Waits until it is told to stop, or cannot go on, and ends in order: no more attempts, no more requests, every result written,
+    /// shards released, and last the database.
     pub async fn until_stopped(self) -> Result<()> {
         let served = self.serving.await.context("the gateway failed")?;
         if let Some(dispatcher) = &self.dispatcher {

@@ -148,6 +148,11 @@ impl Dispatcher {
         self.0.metrics.measure(&self.0.lanes);
     }
 
+    /// Begins no more attempts; those in flight go on. What comes due meanwhile stays in the database.
+    pub fn close(&self) {
+        self.0.lanes.close();
+    }
+
     /// Stops taking deliveries, lets requests in flight end (at most the configured time), writes every result, and releases the shards.
     /// Returns whether everything ended in time; what did not stays in the database and is pushed again by whoever comes next.
     pub async fn drain(&self) -> bool {
@@ -155,7 +160,7 @@ impl Dispatcher {
             return true;
         }
         let begun = Instant::now();
-        self.0.lanes.close();
+        self.close();
         while self.0.lanes.in_flight() > 0 && begun.elapsed() < self.0.drain_timeout {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }

@@ -37,7 +37,7 @@ pub struct DeliverySettings {
     )]
     pub rate_limit: Option<RateLimit>,
     /// Whether fewer requests than `max_in_flight` are in flight while an endpoint shows that it has too many: timeouts, answers of 429
-    /// or 503, or answers that come more and more slowly; default true.
+    /// or 503, or answers that come more and more slowly; and ten at first, and one more with each answer. Default true.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adaptive_concurrency: Option<bool>,
     /// When an endpoint counts as down, and its deliveries wait.

@@ -20,7 +20,6 @@ use crate::harness::{Home, eventually};
 /// The beginning of any connection of HTTP/2, with empty settings.
 const HTTP_2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
 
-/// A port that is free just now.
 /// A port that nobody has, below those that the system gives away by itself: another test would be given one of these meanwhile.
 async fn free_port() -> SocketAddr {
     static ASKED: AtomicU16 = AtomicU16::new(0);

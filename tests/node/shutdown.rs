@@ -6,6 +6,8 @@ use http::Method;
 use proto::TaskState;
 use rustix::process::Signal;
 use serde_json::json;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::harness::{Account, Api, Gate, Home, Load, Node, Receiver, Reply, eventually, until};
@@ -69,6 +71,34 @@ async fn the_first_signal_lets_requests_end_and_writes_their_results() {
         "nothing was begun after the signal"
     );
     assert_eq!(home.postgres("node"), None, "its PostgreSQL has ended with it");
+
+    let _node = home.start_as("node", &LEASE).await;
+    all_arrive_once(&home.api(), &receiver, &tasks).await;
+}
+
+/// A producer that takes its time keeps the gateway up, for as long as it may.
+#[tokio::test]
+async fn nothing_is_begun_while_the_last_requests_end() {
+    let (home, receiver) = (Home::embedded(), Receiver::start().await);
+    let (node, gate, tasks) = busy(&home, &receiver, "node").await;
+    let mut slow = TcpStream::connect(node.address()).await.expect("it listens");
+    let half = format!(
+        "POST /v1/queues/q/tasks HTTP/1.1\r\nhost: node\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
+         content-length: 100\r\n\r\n{{",
+        home.key()
+    );
+    slow.write_all(half.as_bytes()).await.expect("it reads");
+    // Its request has begun when another one, on a connection made later, has ended.
+    node.api().get::<serde_json::Value>("/v1/queues/q").await;
+    node.signal(Signal::TERM);
+    until_refused(node.api()).await;
+    gate.open();
+    // Long enough for all that waits to be pushed, if it were.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(home.postgres("node").is_some(), "the slow request is waited for");
+    drop(slow);
+    assert_eq!(node.ended().await.code(), Some(0));
+    assert_eq!(receiver.count("/"), IN_FLIGHT);
 
     let _node = home.start_as("node", &LEASE).await;
     all_arrive_once(&home.api(), &receiver, &tasks).await;

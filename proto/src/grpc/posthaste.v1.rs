@@ -1683,7 +1683,7 @@ pub struct DeliverySettings {
     #[prost(message, optional, tag = "6")]
     pub rate_limit: ::core::option::Option<RateLimit>,
     /// Whether fewer requests than `max_in_flight` are in flight while an endpoint shows that it has too many: timeouts, answers of 429
-    /// or 503, or answers that come more and more slowly; default true.
+    /// or 503, or answers that come more and more slowly; and ten at first, and one more with each answer. Default true.
     #[prost(bool, optional, tag = "7")]
     pub adaptive_concurrency: ::core::option::Option<bool>,
     /// When an endpoint counts as down, and its deliveries wait.

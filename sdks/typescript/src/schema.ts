@@ -2036,7 +2036,7 @@ export interface components {
             rate_limit?: components["schemas"]["RateLimit"] | null;
             /**
              * @description Whether fewer requests than `max_in_flight` are in flight while an endpoint shows that it has too many: timeouts, answers of 429
-             *     or 503, or answers that come more and more slowly; default true.
+             *     or 503, or answers that come more and more slowly; and ten at first, and one more with each answer. Default true.
              */
             adaptive_concurrency?: boolean | null;
             breaker?: components["schemas"]["BreakerPolicy"] | null;

@@ -2267,7 +2267,7 @@ class DeliverySettings(TypedDict):
     adaptive_concurrency: NotRequired[bool | None]
     """
     Whether fewer requests than `max_in_flight` are in flight while an endpoint shows that it has too many: timeouts, answers of 429
-    or 503, or answers that come more and more slowly; default true.
+    or 503, or answers that come more and more slowly; and ten at first, and one more with each answer. Default true.
     """
     breaker: NotRequired[BreakerPolicy | None]
     max_age: NotRequired[Span | None]
