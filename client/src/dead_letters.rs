@@ -1,7 +1,7 @@
 //! Dead letters.
 
 use http::Method;
-use proto::{Count, DeadLetter, DeadLetterFilter, Replayed};
+use proto::{Count, DeadLetter, DeadLetterFilter, DeadLetterGroups, Replayed};
 use uuid::Uuid;
 
 use crate::{Client, List, Result, tasks::time};
@@ -9,14 +9,20 @@ use crate::{Client, List, Result, tasks::time};
 impl Client {
     /// The dead letters that a filter means, newest first.
     pub fn dead_letters(&self, filter: &DeadLetterFilter) -> List<DeadLetter> {
-        List::new(self, &["dead-letters"])
-            .filter("queue", filter.queue.as_ref())
-            .filter("endpoint", filter.endpoint)
-            .filter("type", filter.kind.as_ref())
-            .filter("status", filter.status)
-            .filter("failure", filter.failure.as_ref())
-            .filter("since", filter.since.map(time))
-            .filter("until", filter.until.map(time))
+        let list = List::new(self, &["dead-letters"]);
+        parameters(filter)
+            .into_iter()
+            .fold(list, |list, (name, value)| list.filter(name, value))
+    }
+
+    /// How many dead letters of those that a filter means there are, by endpoint and reason: what to mend first.
+    pub async fn dead_letter_groups(&self, filter: &DeadLetterFilter) -> Result<DeadLetterGroups> {
+        let call = self.call(Method::GET, &["dead-letters", "groups"]);
+        parameters(filter)
+            .into_iter()
+            .fold(call, |call, (name, value)| call.query(name, value))
+            .answer()
+            .await
     }
 
     /// Reads a dead letter.
@@ -49,4 +55,16 @@ impl Client {
             .answer()
             .await
     }
+}
+
+fn parameters(filter: &DeadLetterFilter) -> [(&'static str, Option<String>); 7] {
+    [
+        ("queue", filter.queue.clone()),
+        ("endpoint", filter.endpoint.map(|id| id.to_string())),
+        ("type", filter.kind.clone()),
+        ("status", filter.status.map(|status| status.to_string())),
+        ("failure", filter.failure.clone()),
+        ("since", filter.since.map(time)),
+        ("until", filter.until.map(time)),
+    ]
 }

@@ -1,5 +1,7 @@
 //! Minutes of traffic, made into what charts and figures show.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use proto::{Traffic, TrafficOverview, TrafficPoint};
 use uuid::Uuid;
@@ -124,9 +126,90 @@ pub fn total(series: &[Sums]) -> Sums {
     total
 }
 
+/// What is counted in a second.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct PerSecond {
+    /// Tasks enqueued.
+    pub enqueued: f64,
+    /// Deliveries that ended well.
+    pub delivered: f64,
+    /// Attempts that failed and are retried.
+    pub retried: f64,
+}
+
+/// Counts as they were read in the last minute: what they grew by is what goes on now, long before a minute is whole.
+#[derive(Debug, Clone, Default)]
+pub struct Readings(VecDeque<(DateTime<Utc>, Sums)>);
+
+impl Readings {
+    /// How far back they go: longer than the counts are behind, and short enough to be called now.
+    const KEPT: TimeDelta = TimeDelta::seconds(30);
+    /// Over less time than between two writings of the counts nothing can be said.
+    const LEAST: TimeDelta = TimeDelta::seconds(8);
+
+    /// Takes up what was read just now, minutes that end with the running one. `None` until there is something to compare with.
+    #[expect(clippy::cast_precision_loss, reason = "a rate, shown with one decimal")]
+    pub fn read(&mut self, now: DateTime<Utc>, minutes: &[Sums]) -> Option<PerSecond> {
+        let running = minutes.last()?.clone();
+        let enough = |(at, _): &(DateTime<Utc>, Sums)| now - *at >= Self::LEAST;
+        // The oldest one that is young enough; if pages slept meanwhile, none is.
+        while self.0.front().is_some_and(|(at, _)| now - *at > Self::KEPT) {
+            self.0.pop_front();
+        }
+        let rate = self
+            .0
+            .front()
+            .filter(|reading| enough(reading))
+            .map(|(at, then)| {
+                let minute = |at: DateTime<Utc>| at.timestamp().div_euclid(60);
+                let since = usize::try_from(minute(now) - minute(*at)).unwrap_or(0) + 1;
+                let grown = total(&minutes[minutes.len().saturating_sub(since)..]);
+                let seconds = (now - *at).as_seconds_f64();
+                let rate = |grown: u64, then: u64| grown.saturating_sub(then) as f64 / seconds;
+                PerSecond {
+                    enqueued: rate(grown.enqueued, then.enqueued),
+                    delivered: rate(grown.delivered, then.delivered),
+                    retried: rate(grown.retried, then.retried),
+                }
+            });
+        self.0.push_back((now, running));
+        rate
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_counts_grow_by_is_what_goes_on() {
+        let at = |text: &str| format!("2026-03-01T{text}Z").parse::<DateTime<Utc>>().unwrap();
+        let minutes = |of: &[u64]| -> Vec<Sums> {
+            let sums = |delivered: &u64| Sums {
+                delivered: *delivered,
+                ..Sums::default()
+            };
+            of.iter().map(sums).collect()
+        };
+        let mut readings = Readings::default();
+        let mut delivered = |now, of: &[u64]| {
+            let rate = readings.read(at(now), &minutes(of));
+            rate.map(|rate| rate.delivered)
+        };
+        assert_eq!(delivered("12:00:40", &[70, 100]), None, "nothing to compare with");
+        assert_eq!(delivered("12:00:45", &[70, 150]), None, "too soon");
+        assert_eq!(delivered("12:00:50", &[70, 200]), Some(10.0));
+        // In the next minute, what was counted in the last one after the reading counts as well.
+        assert_eq!(delivered("12:01:10", &[300, 100]), Some(10.0));
+        // The first reading is too old by now: the second is compared with.
+        assert_eq!(delivered("12:01:15", &[300, 150]), Some(10.0));
+        assert_eq!(
+            delivered("12:03:00", &[500, 0]),
+            None,
+            "a page that slept begins anew"
+        );
+        assert_eq!(delivered("12:03:10", &[500, 0]), Some(0.0));
+    }
 
     fn point(minute: &str, endpoint: Option<u128>, delivered: u64, dead: u64) -> TrafficPoint {
         TrafficPoint {

@@ -63,6 +63,41 @@ pub struct DeadLetterFilter {
     pub until: Option<DateTime<Utc>>,
 }
 
+/// Dead letters of one endpoint that were given up for one reason.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeadLetterGroup {
+    /// The name of their queue.
+    pub queue: String,
+    /// The endpoint they could not be delivered to.
+    pub endpoint: Uuid,
+    /// Why they were given up, in a sentence.
+    pub reason: String,
+    /// The last HTTP status, if there was an answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// The last kind of failure, if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
+    /// How many they are.
+    pub count: u64,
+    /// When the last of them was given up.
+    pub last_died_at: DateTime<Utc>,
+}
+
+/// Dead letters by endpoint and reason: what to mend first.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeadLetterGroups {
+    /// The groups, largest first; at most 100.
+    pub groups: Vec<DeadLetterGroup>,
+    /// How many dead letters the filter means, of those that were looked at; those of groups that are left out count as well.
+    pub count: u64,
+    /// Whether there may be older ones that were not looked at: the newest 50,000 of the queue or endpoint are.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
+}
+
 /// A delivery made by a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

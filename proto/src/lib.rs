@@ -38,7 +38,7 @@ mod why;
 
 pub use attempts::{Attempt, Header, Timing};
 pub use audit::{Actor, ActorKind, AuditEntry};
-pub use dead_letters::{DeadLetter, DeadLetterFilter, Replayed};
+pub use dead_letters::{DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetterGroups, Replayed};
 pub use duration::Span;
 pub use endpoint_auth::{BasicAuth, ClientCertificate, EndpointAuth, OAuth2, TlsVersion};
 pub use endpoints::{Endpoint, EndpointStatus, EndpointUpdate, NewEndpoint, TestResult, TestSend};

@@ -1,4 +1,6 @@
-//! Dead letters: list, read, and the filter that replay and purge share.
+//! Dead letters: list, read, and the filter that replay and purge share. `groups`: how many there are of what.
+
+mod groups;
 
 use chrono::{DateTime, Utc};
 use proto::{DeadLetter, DeadLetterFilter};

@@ -234,11 +234,27 @@ async fn a_tenants_dead_letters_cost_what_they_are_however_many_others_have() {
         let letters = k.queue.list_dead_letters(&tenant, all, None, 51, now()).await;
         assert_eq!(letters.unwrap().len(), 10);
     };
+    let group = async |k: &Kit, reach: &Reach, endpoint| {
+        let of = DeadLetterFilter {
+            endpoint,
+            ..DeadLetterFilter::default()
+        };
+        let groups = k.queue.group_dead_letters(reach, of, now()).await.unwrap();
+        assert_eq!((groups.count, groups.groups.len()), (10, 1));
+    };
     for statistics in ["", "ANALYZE dead_letters"] {
         sqlx::raw_sql(statistics).execute(&mut connection).await.unwrap();
-        let cost = cost(&kit, list).await;
-        assert_eq!(cost.whole_tables, 0, "{statistics}");
-        assert!(cost.by_index <= 100, "{statistics}: {cost:?}");
+        for cost in [
+            cost(&kit, list).await,
+            cost(&kit, async |k| group(k, &tenant, None).await).await,
+            cost(&kit, async |k| {
+                group(k, &Reach::everything(), Some(other.id)).await;
+            })
+            .await,
+        ] {
+            assert_eq!(cost.whole_tables, 0, "{statistics}");
+            assert!(cost.by_index <= 100, "{statistics}: {cost:?}");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use posthaste_client::proto::{DeadLetter, DeadLetterFilter};
+use posthaste_client::proto::{DeadLetter, DeadLetterFilter, DeadLetterGroups};
 use uuid::Uuid;
 
 use super::{
@@ -25,6 +25,7 @@ const COUNTED: u32 = 10_000;
 #[command(after_help = "\
 Examples:
   posthaste dlq list --queue orders --status 500
+  posthaste dlq groups --queue orders
   posthaste dlq replay --queue orders --status 500
   posthaste dlq replay 0199f0d2-5d2c-7c33-8c1e-1f5f0d7a3b11
   posthaste dlq purge --queue orders --until 30d --yes")]
@@ -44,6 +45,11 @@ enum Verb {
         filter: FilterArgs,
         #[command(flatten)]
         list: ListArgs,
+    },
+    /// Count dead letters by endpoint and reason: what to mend first
+    Groups {
+        #[command(flatten)]
+        filter: FilterArgs,
     },
     /// Read a dead letter, and the attempts that were made
     #[command(visible_alias = "get")]
@@ -147,6 +153,10 @@ pub(super) async fn run(args: DlqArgs, environment: &Environment) -> Result<()> 
                 .list(client.dead_letters(&filter.read(&session)), &list)
                 .await
         }
+        Verb::Groups { filter } => {
+            let found = client.dead_letter_groups(&filter.read(&session)).await?;
+            session.groups(&found)
+        }
         Verb::Read { letter } => session.letter(&client.dead_letter(letter).await?).await,
         Verb::Replay { letters, .. } if !letters.is_empty() => {
             let mut made = vec![];
@@ -196,6 +206,17 @@ impl Session {
             (count, Some(_)) => format!("more than {count} dead letters"),
         };
         confirm(&format!("{what} {count}?"), sure.yes)
+    }
+
+    fn groups(&self, found: &DeadLetterGroups) -> Result<()> {
+        if self.screen.output == Output::Json {
+            return screen::document(found);
+        }
+        self.screen.part(&found.groups, true)?;
+        if found.more {
+            screen::note("Older ones were not counted: narrow it by --queue or --endpoint, or by time.");
+        }
+        Ok(())
     }
 
     async fn letter(&self, letter: &DeadLetter) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 use posthaste_client::proto::{
-    Attempt, DeadLetter, Delivery, DeliverySettings, Endpoint, EndpointAuth, EndpointStatus, Key, Queue,
-    Replay, ReplayFilter, Secret, Task,
+    Attempt, DeadLetter, DeadLetterGroup, Delivery, DeliverySettings, Endpoint, EndpointAuth, EndpointStatus,
+    Key, Queue, Replay, ReplayFilter, Secret, Task,
 };
 use serde::Serialize;
 
@@ -301,6 +301,28 @@ impl Row for Replay {
             self.skipped.to_string(),
             format!("{}/s", self.rate),
             filter(&self.filter),
+        ]
+    }
+}
+
+impl Row for DeadLetterGroup {
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("count"),
+        Column::text("queue"),
+        Column::whole("endpoint"),
+        Column::whole("answer"),
+        Column::text("reason"),
+        Column::whole("last died"),
+    ];
+
+    fn cells(&self, times: Times) -> Vec<String> {
+        vec![
+            self.count.to_string(),
+            self.queue.clone(),
+            self.endpoint.to_string(),
+            answer(self.status, self.failure.as_deref()),
+            self.reason.clone(),
+            times.distance(self.last_died_at),
         ]
     }
 }

@@ -117,6 +117,8 @@ async fn dead_letters_are_read_replayed_and_thrown_away() {
         .await;
     assert_eq!(page.items.len(), 3);
     let letter = page.items[0].id.to_string();
+    let groups = user.ok(&["dlq", "groups", "--queue", "orders"]).await;
+    assert!(groups.contains("answered 400"), "{groups}");
     let text = user.ok(&["dlq", "read", &letter]).await;
     assert_eq!(row(&text, "answer"), ["answer", "400"]);
     assert_eq!(row(&text, "1")[2], "400", "its attempts follow: {text}");

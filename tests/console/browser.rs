@@ -110,9 +110,12 @@ impl Browser {
         self.driver.type_into(&body, keys).await;
     }
 
-    /// Everything that is to be read.
+    /// Everything that is to be read; nothing while a page begins.
     pub(crate) async fn text(&self) -> String {
-        let text = self.driver.run("return document.body.innerText", json!([])).await;
+        let text = self
+            .driver
+            .run("return document.body?.innerText ?? ''", json!([]))
+            .await;
         text.as_str().unwrap_or_default().to_owned()
     }
 

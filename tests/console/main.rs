@@ -2,6 +2,7 @@
 //! these; they are left out elsewhere.
 
 mod browser;
+mod demo;
 mod driver;
 mod finding;
 #[path = "../node/harness/mod.rs"]

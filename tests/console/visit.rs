@@ -3,10 +3,22 @@
 use crate::browser::{Browser, given};
 use crate::harness::{Home, Node};
 
+/// The console that was just built, as a setting.
+fn console() -> String {
+    let folder = given("POSTHASTE_TEST_CONSOLE").expect("POSTHASTE_TEST_CONSOLE names the console's folder");
+    format!("console.dir={}", folder.display())
+}
+
 /// A node that serves the console that was just built, and a browser on it.
 pub(crate) async fn started(home: &Home) -> (Node, Browser) {
-    let folder = given("POSTHASTE_TEST_CONSOLE").expect("POSTHASTE_TEST_CONSOLE names the console's folder");
-    let node = home.start(&[&format!("console.dir={}", folder.display())]).await;
+    let node = home.start(&[&console()]).await;
+    let browser = Browser::open(format!("http://{}", node.address())).await;
+    (node, browser)
+}
+
+/// The same with the demo running.
+pub(crate) async fn started_demo(home: &Home) -> (Node, Browser) {
+    let node = home.start_demo(&[&console()]).await;
     let browser = Browser::open(format!("http://{}", node.address())).await;
     (node, browser)
 }

@@ -18,6 +18,7 @@ mod breaker;
 mod changes;
 mod cluster;
 mod crash;
+mod demo;
 mod harness;
 mod hostile;
 mod letters;

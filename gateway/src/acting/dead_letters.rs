@@ -1,7 +1,7 @@
 //! Dead letters.
 
 use chrono::{DateTime, Utc};
-use proto::{Count, DeadLetter, DeadLetterFilter, Page, Replayed, Scope};
+use proto::{Count, DeadLetter, DeadLetterFilter, DeadLetterGroups, Page, Replayed, Scope};
 use queue::{error::Problems, id::DeliveryId};
 use uuid::Uuid;
 
@@ -24,6 +24,20 @@ impl Acting {
             .list_dead_letters(self.reach(), filter, after, list.rows(), time::now())
             .await?;
         Ok(list.page(letters, |last| (last.died_at, last.id)))
+    }
+
+    /// Counts the dead letters that a filter means, by endpoint and reason.
+    pub(crate) async fn group_dead_letters(
+        &self,
+        filter: DeadLetterFilter,
+    ) -> Result<DeadLetterGroups, Refusal> {
+        self.may(Scope::Read)?;
+        check(&filter)?;
+        let groups = self
+            .queue()
+            .group_dead_letters(self.reach(), filter, time::now())
+            .await?;
+        Ok(groups)
     }
 
     /// Reads a dead letter.

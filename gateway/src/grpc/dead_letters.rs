@@ -31,6 +31,22 @@ impl DeadLetterService for DeadLetters {
         }))
     }
 
+    async fn group_dead_letters(
+        &self,
+        request: Request<v1::GroupDeadLettersRequest>,
+    ) -> Result<Response<v1::GroupDeadLettersResponse>, Status> {
+        let (acting, given) = open(&self.0, request)?;
+        let mut form = Form::default();
+        let filter = dead_letters::read_filter(given.filter.unwrap_or_default(), &mut form);
+        form.finish()?;
+        let found = acting.group_dead_letters(filter).await?;
+        Ok(reply(v1::GroupDeadLettersResponse {
+            groups: found.groups.into_iter().map(dead_letters::group).collect(),
+            count: found.count,
+            more: found.more,
+        }))
+    }
+
     async fn get_dead_letter(
         &self,
         request: Request<v1::GetDeadLetterRequest>,

@@ -1,7 +1,7 @@
 //! `/v1/dead-letters`
 
 use axum::http::Uri;
-use proto::{Count, DeadLetter, DeadLetterFilter, Page, Replayed};
+use proto::{Count, DeadLetter, DeadLetterFilter, DeadLetterGroups, Page, Replayed};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
@@ -19,7 +19,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
 }
 
 pub(super) fn lists() -> OpenApiRouter<Gateway> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(groups))
 }
 
 pub(super) fn actions() -> OpenApiRouter<Gateway> {
@@ -40,7 +40,14 @@ pub(super) fn actions() -> OpenApiRouter<Gateway> {
 )]
 async fn list(acting: Acting, uri: Uri) -> Result<Answer<Page<DeadLetter>>, Refusal> {
     let mut query = Query::of(&uri);
-    let filter = DeadLetterFilter {
+    let filter = take_filter(&mut query);
+    let paging = Paging::take(&mut query, acting.gateway());
+    query.finish()?;
+    Ok(Answer::ok(acting.list_dead_letters(filter, paging).await?))
+}
+
+fn take_filter(query: &mut Query) -> DeadLetterFilter {
+    DeadLetterFilter {
         queue: query.text("queue"),
         endpoint: query.parsed("endpoint", "an endpoint's id"),
         kind: query.text("type"),
@@ -48,10 +55,26 @@ async fn list(acting: Acting, uri: Uri) -> Result<Answer<Page<DeadLetter>>, Refu
         failure: query.text("failure"),
         since: query.time("since"),
         until: query.time("until"),
-    };
-    let paging = Paging::take(&mut query, acting.gateway());
+    }
+}
+
+/// Count the dead letters by endpoint and reason
+///
+/// What to mend first. Of a queue, an endpoint, or all that the key may see, the newest 50,000 are looked at; `more` says that there may be older ones.
+#[utoipa::path(
+    get, path = "/v1/dead-letters/groups", tag = "Dead letters", operation_id = "group_dead_letters",
+    params(DeadLetterFilter),
+    responses(
+        (status = 200, description = "The largest groups of those that the filter means.", body = DeadLetterGroups),
+        (status = 404, description = "The filter names a queue that is not there."),
+    ),
+    security(("key" = ["read"])),
+)]
+async fn groups(acting: Acting, uri: Uri) -> Result<Answer<DeadLetterGroups>, Refusal> {
+    let mut query = Query::of(&uri);
+    let filter = take_filter(&mut query);
     query.finish()?;
-    Ok(Answer::ok(acting.list_dead_letters(filter, paging).await?))
+    Ok(Answer::ok(acting.group_dead_letters(filter).await?))
 }
 
 /// Read a dead letter

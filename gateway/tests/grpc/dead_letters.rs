@@ -105,3 +105,38 @@ async fn dead_letters_are_looked_at_replayed_and_purged() {
         .dead_letters;
     assert_eq!(left.len(), 1);
 }
+
+#[tokio::test]
+async fn dead_letters_are_counted_by_endpoint_and_reason() {
+    let server = Server::new().await;
+    server.make_queue("q").await;
+    let endpoint = server.make_endpoint("q", &[]).await;
+    for kind in ["a", "b", "b"] {
+        server.enqueue("q", task(kind)).await;
+    }
+    assert_eq!(server.finish_all(&endpoint.id, 500, Verdict::Dead).await, 3);
+    let mut letters = server.dead_letters().await;
+    let request = v1::GroupDeadLettersRequest {
+        filter: Some(v1::DeadLetterFilter {
+            r#type: Some("b".into()),
+            ..v1::DeadLetterFilter::default()
+        }),
+    };
+    let found = letters.group_dead_letters(request).await.unwrap().into_inner();
+    let [group] = found.groups.as_slice() else {
+        panic!("{found:?}")
+    };
+    assert_eq!((found.count, found.more, group.count), (2, false, 2));
+    assert_eq!(
+        (&group.endpoint, group.queue.as_str(), group.status),
+        (&endpoint.id, "q", Some(500))
+    );
+    let wrong = v1::GroupDeadLettersRequest {
+        filter: Some(v1::DeadLetterFilter {
+            status: Some(70_000),
+            ..v1::DeadLetterFilter::default()
+        }),
+    };
+    let refused = letters.group_dead_letters(wrong).await.unwrap_err();
+    assert_eq!(blamed(&refused), vec!["status".to_owned()]);
+}

@@ -1,7 +1,7 @@
 //! Dead letters: listed, read, replayed, purged.
 
 use axum::http::StatusCode;
-use proto::{Count, DeadLetter, Endpoint, Page, Replayed};
+use proto::{Count, DeadLetter, DeadLetterGroups, Endpoint, Page, Replayed};
 use queue::verdict::Verdict;
 use serde_json::json;
 use uuid::Uuid;
@@ -73,6 +73,63 @@ async fn they_are_listed_by_what_they_are() {
     assert_eq!(
         app.get(&format!("/v1/tasks/{}", all[0].task)).await.json()["state"],
         "dead"
+    );
+}
+
+#[tokio::test]
+async fn they_are_counted_by_endpoint_and_reason() {
+    let (app, first, second) = graveyard().await;
+    let groups = async |query: &str| -> DeadLetterGroups {
+        app.get(&format!("/v1/dead-letters/groups?{query}"))
+            .await
+            .is(StatusCode::OK)
+            .read()
+    };
+    let all = groups("").await;
+    assert_eq!((all.count, all.more, all.groups.len()), (4, false, 3));
+    let [largest, last, third] = all.groups.as_slice() else {
+        panic!("{all:?}")
+    };
+    assert_eq!(
+        (
+            largest.endpoint,
+            largest.queue.as_str(),
+            largest.status,
+            largest.count
+        ),
+        (first.id, "q", Some(400), 2)
+    );
+    // Of as many, those that died last come first.
+    assert_eq!(
+        (last.endpoint, last.status, last.count),
+        (second.id, Some(400), 1)
+    );
+    assert_eq!(
+        (third.endpoint, third.status, third.count),
+        (first.id, Some(500), 1)
+    );
+    let letter = &list(&app, "queue=other").await[0];
+    assert_eq!(
+        (&last.reason, last.last_died_at),
+        (&letter.reason, letter.died_at)
+    );
+
+    for (query, count, number) in [
+        ("queue=q", 3, 2),
+        ("queue=q&type=order.*", 2, 1),
+        ("status=500", 1, 1),
+        ("failure=timeout", 0, 0),
+        ("until=2020-01-01T00:00:00Z", 0, 0),
+        (&format!("endpoint={}", first.id), 3, 2),
+        (&format!("endpoint={}&queue=other", first.id), 0, 0),
+    ] {
+        let found = groups(query).await;
+        assert_eq!((found.count, found.groups.len()), (count, number), "{query}");
+    }
+    app.get("/v1/dead-letters/groups?queue=none").await.problem(404);
+    assert_eq!(
+        app.get("/v1/dead-letters/groups?limit=3").await.blames(400),
+        ["limit"]
     );
 }
 

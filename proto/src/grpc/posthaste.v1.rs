@@ -746,6 +746,51 @@ pub struct ListDeadLettersResponse {
     #[prost(string, optional, tag = "2")]
     pub next_page: ::core::option::Option<::prost::alloc::string::String>,
 }
+/// Asks how many dead letters there are of what.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GroupDeadLettersRequest {
+    /// Which ones; all if left out.
+    #[prost(message, optional, tag = "1")]
+    pub filter: ::core::option::Option<DeadLetterFilter>,
+}
+/// Dead letters of one endpoint that were given up for one reason.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterGroup {
+    /// The name of their queue.
+    #[prost(string, tag = "1")]
+    pub queue: ::prost::alloc::string::String,
+    /// The endpoint they could not be delivered to.
+    #[prost(string, tag = "2")]
+    pub endpoint: ::prost::alloc::string::String,
+    /// Why they were given up, in a sentence.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// The last HTTP status, if there was an answer.
+    #[prost(uint32, optional, tag = "4")]
+    pub status: ::core::option::Option<u32>,
+    /// The last kind of failure, if there was none.
+    #[prost(enumeration = "Failure", optional, tag = "5")]
+    pub failure: ::core::option::Option<i32>,
+    /// How many they are.
+    #[prost(uint64, tag = "6")]
+    pub count: u64,
+    /// When the last of them was given up.
+    #[prost(message, optional, tag = "7")]
+    pub last_died_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How many dead letters there are of what.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GroupDeadLettersResponse {
+    /// The groups, largest first; at most 100.
+    #[prost(message, repeated, tag = "1")]
+    pub groups: ::prost::alloc::vec::Vec<DeadLetterGroup>,
+    /// How many dead letters the filter means, of those that were looked at; those of groups that are left out count as well.
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+    /// Whether there may be older ones that were not looked at: the newest 50,000 of the queue or endpoint are.
+    #[prost(bool, tag = "3")]
+    pub more: bool,
+}
 /// Asks for a dead letter.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetDeadLetterRequest {
@@ -920,6 +965,33 @@ pub mod dead_letter_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Counts dead letters by endpoint and reason: what to mend first.
+        pub async fn group_dead_letters(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GroupDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GroupDeadLettersResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = crate::grpc::Codec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/posthaste.v1.DeadLetterService/GroupDeadLetters",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("posthaste.v1.DeadLetterService", "GroupDeadLetters"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
         /// Reads a dead letter.
         pub async fn get_dead_letter(
             &mut self,
@@ -1052,6 +1124,14 @@ pub mod dead_letter_service_server {
             request: tonic::Request<super::ListDeadLettersRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ListDeadLettersResponse>,
+            tonic::Status,
+        >;
+        /// Counts dead letters by endpoint and reason: what to mend first.
+        async fn group_dead_letters(
+            &self,
+            request: tonic::Request<super::GroupDeadLettersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GroupDeadLettersResponse>,
             tonic::Status,
         >;
         /// Reads a dead letter.
@@ -1195,6 +1275,55 @@ pub mod dead_letter_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ListDeadLettersSvc(inner);
+                        let codec = crate::grpc::Codec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/posthaste.v1.DeadLetterService/GroupDeadLetters" => {
+                    #[allow(non_camel_case_types)]
+                    struct GroupDeadLettersSvc<T: DeadLetterService>(pub Arc<T>);
+                    impl<
+                        T: DeadLetterService,
+                    > tonic::server::UnaryService<super::GroupDeadLettersRequest>
+                    for GroupDeadLettersSvc<T> {
+                        type Response = super::GroupDeadLettersResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GroupDeadLettersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as DeadLetterService>::group_dead_letters(
+                                        &inner,
+                                        request,
+                                    )
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GroupDeadLettersSvc(inner);
                         let codec = crate::grpc::Codec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

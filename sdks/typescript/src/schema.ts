@@ -817,6 +817,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/dead-letters/groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the dead letters by endpoint and reason
+         * @description What to mend first. Of a queue, an endpoint, or all that the key may see, the newest 50,000 are looked at; `more` says that there may be older ones.
+         *
+         *     Needs the scope `read`.
+         */
+        get: operations["group_dead_letters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/dead-letters/purge": {
         parameters: {
             query?: never;
@@ -1964,6 +1986,76 @@ export interface components {
              * @description Given up before this time.
              */
             until?: string | null;
+        };
+        /**
+         * @description Dead letters of one endpoint that were given up for one reason.
+         * @example {
+         *       "count": 250,
+         *       "endpoint": "01980a2f-0c11-7a20-b0d3-2f6a9e4c7d10",
+         *       "last_died_at": "2026-02-01T18:20:00Z",
+         *       "queue": "orders",
+         *       "reason": "the endpoint answered 500 [preset standard: 5xx]; that was attempt 12 of 12",
+         *       "status": 500
+         *     }
+         */
+        DeadLetterGroup: {
+            /** @description The name of their queue. */
+            queue: string;
+            /**
+             * Format: uuid
+             * @description The endpoint they could not be delivered to.
+             */
+            endpoint: string;
+            /** @description Why they were given up, in a sentence. */
+            reason: string;
+            /**
+             * Format: int32
+             * @description The last HTTP status, if there was an answer.
+             */
+            status?: number | null;
+            /** @description The last kind of failure, if there was none. */
+            failure?: string | null;
+            /**
+             * Format: int64
+             * @description How many they are.
+             */
+            count: number;
+            /**
+             * Format: date-time
+             * @description When the last of them was given up.
+             */
+            last_died_at: string;
+        };
+        /**
+         * @description Dead letters by endpoint and reason: what to mend first.
+         * @example {
+         *       "count": 250,
+         *       "groups": [
+         *         {
+         *           "count": 250,
+         *           "endpoint": "01980a2f-0c11-7a20-b0d3-2f6a9e4c7d10",
+         *           "last_died_at": "2026-02-01T18:20:00Z",
+         *           "queue": "orders",
+         *           "reason": "the endpoint answered 500 [preset standard: 5xx]; that was attempt 12 of 12",
+         *           "status": 500
+         *         }
+         *       ]
+         *     }
+         * @example {
+         *       "count": 0,
+         *       "groups": []
+         *     }
+         */
+        DeadLetterGroups: {
+            /** @description The groups, largest first; at most 100. */
+            groups: components["schemas"]["DeadLetterGroup"][];
+            /**
+             * Format: int64
+             * @description How many dead letters the filter means, of those that were looked at; those of groups that are left out count as well.
+             */
+            count: number;
+            /** @description Whether there may be older ones that were not looked at: the newest 50,000 of the queue or endpoint are. */
+            more?: boolean;
         };
         /**
          * @description One task on its way to one endpoint.
@@ -6307,6 +6399,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_DeadLetter"];
+                };
+            };
+            400: components["responses"]["invalid"];
+            401: components["responses"]["unauthorized"];
+            403: components["responses"]["forbidden"];
+            /** @description The filter names a queue that is not there. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            429: components["responses"]["too-many-requests"];
+            500: components["responses"]["internal"];
+            503: components["responses"]["unavailable"];
+        };
+    };
+    group_dead_letters: {
+        parameters: {
+            query?: {
+                /** @description The name of a queue. */
+                queue?: string;
+                /** @description An endpoint. */
+                endpoint?: string;
+                /** @description A glob of task types. */
+                type?: string;
+                /** @description The last HTTP status. */
+                status?: number;
+                /** @description The last kind of failure. */
+                failure?: string;
+                /** @description Given up at or after this time. */
+                since?: string;
+                /** @description Given up before this time. */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The largest groups of those that the filter means. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterGroups"];
                 };
             };
             400: components["responses"]["invalid"];

@@ -84,11 +84,21 @@ impl Home {
 
     /// Starts the node of this name, or starts it again; `settings` as for `--set`. Returns when it is ready.
     pub(crate) async fn start_as(&self, name: &str, settings: &[&str]) -> Node {
+        self.run("serve", name, settings).await
+    }
+
+    /// Starts the one node of this home as a demo.
+    pub(crate) async fn start_demo(&self, settings: &[&str]) -> Node {
+        self.run("demo", "node", settings).await
+    }
+
+    async fn run(&self, verb: &str, name: &str, settings: &[&str]) -> Node {
         let mut all = settings.to_vec();
         if self.database_url.is_some() {
             all.extend(["egress.allow=127.0.0.0/8", SECRETS_KEY]);
         }
-        let (node, new_key) = Node::start(self.folder(), name, self.database_url.as_deref(), &all).await;
+        let (node, new_key) =
+            Node::start(verb, self.folder(), name, self.database_url.as_deref(), &all).await;
         if new_key.is_some() {
             *self.key.lock() = new_key;
         }

@@ -25,8 +25,9 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// Starts a node in `folder/name`, and returns when it says that it is ready, with the key that it printed.
+    /// Starts a node in `folder/name` by the command `verb`, and returns when it says that it is ready, with the key that it printed.
     pub(super) async fn start(
+        verb: &str,
         folder: &Path,
         name: &str,
         database_url: Option<&str>,
@@ -43,7 +44,7 @@ impl Node {
         // Nothing of the surroundings configures it but the way to PostgreSQL's programs.
         command.env_clear().env("PATH", path()).current_dir(folder);
         command
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args([verb, "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(folder.join(name));
         command.args(database_url.iter().flat_map(|url| ["--database-url", url]));
         command.args(settings.iter().flat_map(|setting| ["--set", setting]));

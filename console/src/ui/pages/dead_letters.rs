@@ -1,20 +1,19 @@
 //! Dead letters: what was given up, and its replay.
 
-use std::collections::BTreeMap;
-
 use console::{format, query};
 use leptos::prelude::*;
 use leptos_router::{components::A, hooks::use_navigate};
 use proto::{
-    Count, DeadLetter, DeadLetterFilter, NewReplay, Replay, ReplayFilter, ReplayPreview, Replayed, Scope,
+    Count, DeadLetter, DeadLetterFilter, DeadLetterGroup, DeadLetterGroups, NewReplay, Replay, ReplayFilter,
+    ReplayPreview, Replayed, Scope,
 };
 
-use super::{filter, queue};
+use super::{filter, filters, queue};
 use crate::ui::{
     api,
     ask::{Question, asker},
     live,
-    loaded::List,
+    loaded::{List, Loaded},
     notes::{perform, say},
     session,
     widgets::{Badge, Empty, Failed, Id, More, When, api_line, title},
@@ -23,6 +22,12 @@ use crate::ui::{
 /// How many are read at once.
 const PAGE: usize = 100;
 
+/// How many groups are shown.
+const GROUPS: usize = 12;
+
+/// Up to so many they are counted again whenever something dies; more cost the server some time each.
+const COUNTED_LIVE: u64 = 5_000;
+
 #[component]
 pub(crate) fn DeadLetters() -> impl IntoView {
     title("Dead letters");
@@ -30,27 +35,32 @@ pub(crate) fn DeadLetters() -> impl IntoView {
     let (endpoint, set_endpoint) = filter("endpoint");
     let (kind, set_kind) = filter("type");
     let (status, set_status) = filter("status");
+    let (failure, set_failure) = filter("failure");
     let names = queue::names();
     let meant = Memo::new(move |_| DeadLetterFilter {
         queue: Some(name.get()).filter(|name| !name.is_empty()),
         endpoint: endpoint.get().parse().ok(),
         kind: Some(kind.get()).filter(|kind| !kind.is_empty()),
         status: status.get().parse().ok(),
+        failure: Some(failure.get()).filter(|failure| !failure.is_empty()),
         ..DeadLetterFilter::default()
     });
-    let letters = List::<DeadLetter>::of(move || {
+    let filtered = move |path: &str| {
         let parameters = [
             ("queue", name.get()),
             ("endpoint", endpoint.get()),
             ("type", kind.get()),
             ("status", status.get()),
+            ("failure", failure.get()),
         ];
         let parameters: Vec<(&str, &str)> = parameters
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        query::with(&format!("/v1/dead-letters?limit={PAGE}"), &parameters)
-    });
+        query::with(path, &parameters)
+    };
+    let letters = List::<DeadLetter>::of(move || filtered(&format!("/v1/dead-letters?limit={PAGE}")));
+    let groups = Loaded::<DeadLetterGroups>::of(move || filtered("/v1/dead-letters/groups"));
     live::follow(
         move || {
             Some(query::with(
@@ -58,7 +68,15 @@ pub(crate) fn DeadLetters() -> impl IntoView {
                 &[("queue", &name.get())],
             ))
         },
-        move || letters.refresh(PAGE),
+        move || {
+            letters.refresh(PAGE);
+            let counted = groups
+                .value
+                .with_untracked(|groups| groups.as_ref().map_or(0, |groups| groups.count));
+            if counted <= COUNTED_LIVE {
+                groups.again();
+            }
+        },
     );
     let options = move || {
         names
@@ -80,7 +98,7 @@ pub(crate) fn DeadLetters() -> impl IntoView {
             <h1>"Dead letters"</h1>
             <span class="grow"></span>
             <Show when=|| session::may(Scope::Replay)><ReplayAll meant/></Show>
-            <Show when=|| session::may(Scope::Manage)><PurgeAll meant letters/></Show>
+            <Show when=|| session::may(Scope::Manage)><PurgeAll meant letters groups/></Show>
         </div>
         <div class="filters">
             <label>
@@ -89,11 +107,15 @@ pub(crate) fn DeadLetters() -> impl IntoView {
             </label>
             <label><span>"Type"</span><input data-search="" placeholder="invoice.*" prop:value=kind on:change=move |event| set_kind.run(event_target_value(&event))/></label>
             <label><span>"Status"</span><input inputmode="numeric" placeholder="500" size="5" prop:value=status on:change=move |event| set_status.run(event_target_value(&event))/></label>
+            <Show when=move || !failure.get().is_empty()>
+                <button type="button" on:click=move |_| set_failure.run(String::new())>{move || format!("Failed by {} ×", failure.get())}</button>
+            </Show>
             <Show when=move || !endpoint.get().is_empty()>
                 <button type="button" on:click=move |_| set_endpoint.run(String::new())>"One endpoint only ×"</button>
             </Show>
         </div>
         <Failed failure=letters.failure/>
+        <Failed failure=groups.failure/>
         <Show when=none>
             <Empty
                 title="No dead letter is here"
@@ -102,7 +124,7 @@ pub(crate) fn DeadLetters() -> impl IntoView {
             />
         </Show>
         <Show when=move || letters.items.with(|items| items.as_ref().is_some_and(|items| !items.is_empty()))>
-            <Groups letters set_endpoint set_status/>
+            <Groups groups/>
             <div class="scroll" tabindex="0" role="region" aria-label="Dead letters">
                 <table>
                     <thead><tr><th>"Task"</th><th>"Queue"</th><th>"Type"</th><th>"Endpoint"</th><th>"Answer"</th><th>"Why"</th><th class="num">"Attempts"</th><th>"Given up"</th><th><span class="unseen">"Actions"</span></th></tr></thead>
@@ -125,46 +147,46 @@ fn answer(letter: &DeadLetter) -> String {
     }
 }
 
-/// Those that were read, counted by endpoint and answer: what to mend first.
+/// How many there are of what: what to mend first. A press narrows the list to them.
 #[component]
-fn Groups(
-    letters: List<DeadLetter>,
-    set_endpoint: Callback<String>,
-    set_status: Callback<String>,
-) -> impl IntoView {
-    let groups = move || {
-        let mut groups: BTreeMap<(uuid::Uuid, String), u64> = BTreeMap::new();
-        letters.items.with(|items| {
-            for letter in items.iter().flatten() {
-                *groups.entry((letter.endpoint, answer(letter))).or_default() += 1;
-            }
-        });
-        let mut groups: Vec<_> = groups.into_iter().collect();
-        groups.sort_by_key(|(_, number)| std::cmp::Reverse(*number));
-        groups
-            .into_iter()
-            .take(6)
-            .map(|((endpoint, answer), number)| {
-                let status = answer.clone();
-                let narrow = move |_| {
-                    set_endpoint.run(endpoint.to_string());
-                    if status.parse::<u16>().is_ok() {
-                        set_status.run(status.clone());
-                    }
-                };
-                view! {
-                    <li>
-                        <button type="button" class="group" on:click=narrow title="Show these only">
-                            <b>{format::count(number)}</b>
-                            <span>{answer}</span>
-                            <code>{format::short_id(endpoint)}</code>
-                        </button>
-                    </li>
-                }
-            })
-            .collect_view()
+fn Groups(groups: Loaded<DeadLetterGroups>) -> impl IntoView {
+    let set = filters();
+    let of = move |group: DeadLetterGroup| {
+        let reason = group.reason.clone();
+        let (endpoint, status, failure) = (group.endpoint, group.status, group.failure.clone());
+        let narrow = move |_| {
+            set.run(vec![
+                ("endpoint", endpoint.to_string()),
+                (
+                    "status",
+                    status.map_or_else(String::new, |status| status.to_string()),
+                ),
+                ("failure", failure.clone().unwrap_or_default()),
+            ]);
+        };
+        view! {
+            <li>
+                <button type="button" class="group" on:click=narrow title="Show those of this endpoint that were answered so">
+                    <b>{format::count(group.count)}</b>
+                    <span>{reason}</span>
+                    <code>{format::short_id(endpoint)}</code>
+                </button>
+            </li>
+        }
     };
-    view! { <ul class="groups" aria-label="By endpoint and answer">{groups}</ul> }
+    let shown = move || {
+        let found = groups.value.get().unwrap_or_default();
+        found.groups.into_iter().take(GROUPS).map(of).collect_view()
+    };
+    let of_newest = move || {
+        groups
+            .value
+            .with(|groups| groups.as_ref().is_some_and(|groups| groups.more))
+    };
+    view! {
+        <ul class="groups" aria-label="By endpoint and reason">{shown}</ul>
+        <Show when=of_newest><p class="muted">"Counted are the newest 50,000."</p></Show>
+    }
 }
 
 #[component]
@@ -210,6 +232,12 @@ fn described(filter: &DeadLetterFilter) -> String {
     );
     words.extend(filter.kind.as_ref().map(|kind| format!("of the type {kind}")));
     words.extend(filter.status.map(|status| format!("that were answered {status}")));
+    words.extend(
+        filter
+            .failure
+            .as_ref()
+            .map(|failure| format!("that failed by {failure}")),
+    );
     if words.is_empty() {
         "of all queues that you see".to_owned()
     } else {
@@ -217,14 +245,15 @@ fn described(filter: &DeadLetterFilter) -> String {
     }
 }
 
-/// How many are meant, as far as they were read.
-fn number(letters: List<DeadLetter>) -> String {
-    let read = letters
-        .items
-        .with_untracked(|items| items.as_ref().map_or(0, Vec::len));
-    let more = letters.next.with_untracked(Option::is_some);
-    let read = format::counted(u64::try_from(read).unwrap_or(0), "dead letter", "dead letters");
-    if more { format!("More than {read}") } else { read }
+/// How many are meant, as far as they were counted.
+fn number(groups: Loaded<DeadLetterGroups>) -> String {
+    groups.value.with_untracked(|groups| {
+        let (count, more) = groups
+            .as_ref()
+            .map_or((0, true), |groups| (groups.count, groups.more));
+        let count = format::counted(count, "dead letter", "dead letters");
+        if more { format!("At least {count}") } else { count }
+    })
 }
 
 /// Does it until nothing is left, and tells how far it is.
@@ -260,6 +289,7 @@ fn ReplayAll(meant: Memo<DeadLetterFilter>) -> impl IntoView {
                 endpoint: meant.endpoint,
                 kind: meant.kind.clone(),
                 status: meant.status,
+                failure: meant.failure.clone(),
                 ..ReplayFilter::default()
             },
             ..NewReplay::default()
@@ -303,7 +333,11 @@ fn ReplayAll(meant: Memo<DeadLetterFilter>) -> impl IntoView {
 }
 
 #[component]
-fn PurgeAll(meant: Memo<DeadLetterFilter>, letters: List<DeadLetter>) -> impl IntoView {
+fn PurgeAll(
+    meant: Memo<DeadLetterFilter>,
+    letters: List<DeadLetter>,
+    groups: Loaded<DeadLetterGroups>,
+) -> impl IntoView {
     let (ask, progress) = (asker(), RwSignal::new(None::<u64>));
     let start = move |_| {
         let filter = meant.get_untracked();
@@ -311,7 +345,7 @@ fn PurgeAll(meant: Memo<DeadLetterFilter>, letters: List<DeadLetter>) -> impl In
             title: "Throw all of these away?".to_owned(),
             text: format!(
                 "{} {}: they can never be replayed.",
-                number(letters),
+                number(groups),
                 described(&filter)
             ),
             name: Some(filter.queue.clone().unwrap_or_else(|| "purge".to_owned())),
@@ -325,6 +359,7 @@ fn PurgeAll(meant: Memo<DeadLetterFilter>, letters: List<DeadLetter>) -> impl In
                             format::counted(count, "dead letter", "dead letters")
                         ));
                         letters.again();
+                        groups.again();
                     },
                 );
             }),

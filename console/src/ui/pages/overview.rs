@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{SecondsFormat, TimeDelta};
 use console::{
     format, latency, query,
-    traffic::{self, Sums},
+    traffic::{self, PerSecond, Readings, Sums},
 };
 use leptos::prelude::*;
 use leptos_router::components::A;
@@ -143,8 +143,26 @@ pub(crate) fn Overview() -> impl IntoView {
         })
     });
     let sums = Memo::new(move |_| traffic::total(&series.get()));
-    // What is going on: the last whole minutes of the hour, the last step of a longer time.
-    let rate = move |of: fn(&Sums) -> u64| {
+    let (readings, going_on) = (
+        StoredValue::new(Readings::default()),
+        RwSignal::new(None::<PerSecond>),
+    );
+    Effect::new(move |_| {
+        all.value.track();
+        let minutes = Period::Hour.step().num_seconds();
+        let by_minute = |all: &TrafficOverview| i64::from(all.step_seconds) == minutes;
+        if period.get_untracked() == Period::Hour
+            && all
+                .value
+                .with_untracked(|all| all.as_ref().is_some_and(by_minute))
+        {
+            let series = series.get_untracked();
+            let rate = readings.try_update_value(|readings| readings.read(clock::now(), &series));
+            going_on.set(rate.flatten());
+        }
+    });
+    // What is going on: what the counts grew by; before they did, and of a longer time, the last whole steps.
+    let rate = move |of: fn(&Sums) -> u64, live: fn(&PerSecond) -> f64| {
         Signal::derive(move || {
             let (series, step) = (series.get(), period.get().step());
             let few = if period.get() == Period::Hour { 3 } else { 1 };
@@ -153,7 +171,11 @@ pub(crate) fn Overview() -> impl IntoView {
             #[expect(clippy::cast_precision_loss, reason = "a rate, shown with one decimal")]
             let per_second = of(&rate) as f64
                 / (step.num_seconds() * i64::try_from(recent.len().max(1)).unwrap_or(1)) as f64;
-            format!("{} /s", format::rate(per_second))
+            let live = going_on
+                .get()
+                .filter(|_| period.get() == Period::Hour)
+                .map(|rate| live(&rate));
+            format!("{} /s", format::rate(live.unwrap_or(per_second)))
         })
     };
     let waiting = move || {
@@ -191,9 +213,9 @@ pub(crate) fn Overview() -> impl IntoView {
             />
         </Show>
         <dl class="figures">
-            <Figure label="Enqueued" value=rate(|s| s.enqueued) note=Signal::derive(move || format!(" · {} in all", format::count(sums.with(|s| s.enqueued))))/>
-            <Figure label="Delivered" value=rate(|s| s.delivered) note=Signal::derive(move || format!(" · {} in all", format::count(sums.with(|s| s.delivered))))/>
-            <Figure label="Failed attempts" value=rate(|s| s.retried) note=Signal::derive(move || format!(" · {} in all", format::count(sums.with(|s| s.retried))))/>
+            <Figure label="Enqueued" value=rate(|s| s.enqueued, |s| s.enqueued) note=Signal::derive(move || format!(" · {} in all", format::count(sums.with(|s| s.enqueued))))/>
+            <Figure label="Delivered" value=rate(|s| s.delivered, |s| s.delivered) note=Signal::derive(move || format!(" · {} in all", format::count(sums.with(|s| s.delivered))))/>
+            <Figure label="Failed attempts" value=rate(|s| s.retried, |s| s.retried) note=Signal::derive(move || format!(" · {} in all", format::count(sums.with(|s| s.retried))))/>
             <Figure label="Dead" value=Signal::derive(move || format::count(sums.with(|s| s.dead)))/>
             <Figure label="Waiting" value=Signal::derive(move || format::count(waiting()))/>
             <Figure label="p50 · p95 · p99" long=true value=Signal::derive(move || sums.with(|s| percentiles(s, &LATENCY_BOUNDS_MS)))/>

@@ -1,6 +1,6 @@
 //! Dead letters and the filters that mean them.
 
-use proto::{DeadLetter, DeadLetterFilter, grpc::v1};
+use proto::{DeadLetter, DeadLetterFilter, DeadLetterGroup, grpc::v1};
 
 use super::{Form, attempts, timestamp};
 use crate::problem::Refusal;
@@ -44,6 +44,18 @@ pub(in crate::grpc) fn dead_letter(letter: DeadLetter) -> v1::DeadLetter {
         status: letter.status.map(u32::from),
         failure: letter.failure.map(|word| attempts::failure(&word) as i32),
         died_at: Some(timestamp(letter.died_at)),
+    }
+}
+
+pub(in crate::grpc) fn group(group: DeadLetterGroup) -> v1::DeadLetterGroup {
+    v1::DeadLetterGroup {
+        queue: group.queue,
+        endpoint: group.endpoint.to_string(),
+        reason: group.reason,
+        status: group.status.map(u32::from),
+        failure: group.failure.map(|word| attempts::failure(&word) as i32),
+        count: group.count,
+        last_died_at: Some(timestamp(group.last_died_at)),
     }
 }
 

@@ -175,6 +175,10 @@ class AsyncOperations(AsyncTransport):
         """List the dead letters, newest first."""
         return await self.call("GET", "/v1/dead-letters", query={"queue": queue, "endpoint": endpoint, "type": type, "status": status, "failure": failure, "since": since, "until": until, "limit": limit, "page": page})
 
+    async def group_dead_letters(self, *, queue: str | None = None, endpoint: str | None = None, type: str | None = None, status: int | None = None, failure: str | None = None, since: str | None = None, until: str | None = None) -> types.DeadLetterGroups:
+        """Count the dead letters by endpoint and reason."""
+        return await self.call("GET", "/v1/dead-letters/groups", query={"queue": queue, "endpoint": endpoint, "type": type, "status": status, "failure": failure, "since": since, "until": until})
+
     async def purge_dead_letters(self, body: types.DeadLetterFilter) -> types.Count:
         """Throw away all dead letters that a filter means."""
         return await self.call("POST", "/v1/dead-letters/purge", body=body, harmless=True)

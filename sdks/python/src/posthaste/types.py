@@ -183,6 +183,60 @@ class DeadLetterFilter(TypedDict):
     """
 
 
+class DeadLetterGroup(TypedDict):
+    """
+    Dead letters of one endpoint that were given up for one reason.
+    """
+
+    queue: str
+    """
+    The name of their queue.
+    """
+    endpoint: str
+    """
+    The endpoint they could not be delivered to.
+    """
+    reason: str
+    """
+    Why they were given up, in a sentence.
+    """
+    status: NotRequired[int | None]
+    """
+    The last HTTP status, if there was an answer.
+    """
+    failure: NotRequired[str | None]
+    """
+    The last kind of failure, if there was none.
+    """
+    count: int
+    """
+    How many they are.
+    """
+    last_died_at: str
+    """
+    When the last of them was given up.
+    """
+
+
+class DeadLetterGroups(TypedDict):
+    """
+    Dead letters by endpoint and reason: what to mend first.
+    """
+
+    groups: list[DeadLetterGroup]
+    """
+    The groups, largest first; at most 100.
+    """
+    count: int
+    """
+    How many dead letters the filter means, of those that were looked at; those of groups that are left out count as well.
+    """
+    more: NotRequired[bool]
+    """
+    Whether there may be older ones that were not looked at: the newest 50,000 of the queue or endpoint are.
+    """
+
+
 DeliveryState: TypeAlias = Literal['scheduled', 'pending', 'retrying', 'delivered', 'dead', 'cancelled']
 """
 Where a delivery is.
