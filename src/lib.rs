@@ -15,6 +15,7 @@ pub mod demo;
 pub mod embedded;
 pub mod health;
 pub mod lifecycle;
+mod memory;
 pub mod node;
 pub mod receive;
 pub mod secret_key;
