@@ -70,6 +70,18 @@ async fn a_task_is_followed_from_its_queue_to_its_replay() {
     browser.go(&format!("/tasks/{task}")).await;
     browser.until("onerror").await;
     browser.until("the endpoint answered 200").await;
+    // The request as it was sent.
+    let arrived = receiver.at("/hook");
+    let sent = arrived.last().expect("it has arrived");
+    for name in [
+        "webhook-id",
+        "webhook-timestamp",
+        "posthaste-type",
+        "posthaste-attempt",
+    ] {
+        browser.until(name).await;
+        browser.until(sent.header(name)).await;
+    }
     assert!(!browser.title().await.contains("broken"));
     browser.inspect("task").await;
 

@@ -51,13 +51,10 @@ pub(crate) fn Exchange(attempt: Attempt, task: Option<Task>, open: bool) -> impl
         (None, None) => "no request".to_owned(),
     };
     let url = attempt.url.clone();
-    let line = url.as_deref().map(|url| {
-        curl::of_delivery(
-            url,
-            &request_headers(&attempt, task.as_ref()),
-            text_of(task.as_ref()),
-        )
-    });
+    let sent = request_headers(&attempt, task.as_ref());
+    let line = url
+        .as_deref()
+        .map(|url| curl::of_delivery(url, &sent, text_of(task.as_ref())));
     let body = response_body(&attempt);
     let headers = attempt.response_headers.clone();
     let timing = attempt.timing;
@@ -73,10 +70,15 @@ pub(crate) fn Exchange(attempt: Attempt, task: Option<Task>, open: bool) -> impl
             <p>{attempt.reason.clone()}{attempt.retry_at.map(|at| view! { " · next try "<When at/> })}</p>
             <Split timing/>
             {url.map(|url| view! {
+                <h3>"Request"</h3>
                 <div class="row">
                     <code class="break">"POST "{url}</code>
                     <Copy text=line.unwrap_or_default() label="Copy as curl"/>
                 </div>
+                <dl class="headers">
+                    {sent.into_iter().map(|(name, value)| view! { <dt>{name}</dt><dd class="break">{value}</dd> }).collect_view()}
+                    <dt>"webhook-signature"</dt><dd class="muted">"made for each attempt, and not kept"</dd>
+                </dl>
             })}
             <Show when={ let some = !headers.is_empty() || !body.is_empty(); move || some }>
                 <h3>"Response"</h3>
@@ -112,7 +114,13 @@ fn Split(timing: Timing) -> impl IntoView {
 
 /// What was sent besides the signature, as far as it is known.
 fn request_headers(attempt: &Attempt, task: Option<&Task>) -> Vec<(String, String)> {
-    let mut headers = vec![("webhook-id".to_owned(), attempt.task.to_string())];
+    let mut headers = vec![
+        ("webhook-id".to_owned(), attempt.task.to_string()),
+        (
+            "webhook-timestamp".to_owned(),
+            attempt.started_at.timestamp().to_string(),
+        ),
+    ];
     if let Some(task) = task {
         headers.push(("content-type".to_owned(), task.content_type.clone()));
         headers.push(("posthaste-queue".to_owned(), task.queue.clone()));
