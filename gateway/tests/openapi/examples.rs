@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use axum::http::StatusCode;
 use proto::{
-    Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, Delivery, Endpoint, Enqueued, Event,
-    Expunged, Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed, RevealedSecret, Secret,
-    Session, SimulatedVerdict, Storage, SystemReport, Task, TaskReplayed, TestResult, Traffic,
-    TrafficOverview, User, Verification,
+    Attempt, AuditEntry, BatchResult, Cancelled, Count, DeadLetter, DeadLetterGroups, Delivery, Endpoint,
+    Enqueued, Event, Expunged, Jwks, Key, Lane, Problem, Queue, Replay, ReplayPreview, Replayed,
+    RevealedSecret, Secret, Session, SimulatedVerdict, Storage, SystemReport, Task, TaskReplayed, TestResult,
+    Traffic, TrafficOverview, User, Verification,
 };
 use queue::verdict::Verdict;
 use serde::de::DeserializeOwned;
@@ -33,6 +33,7 @@ const READS: &[(&str, Reads)] = &[
     ("Cancelled", as_a::<Cancelled>),
     ("Count", as_a::<Count>),
     ("DeadLetter", as_a::<DeadLetter>),
+    ("DeadLetterGroups", as_a::<DeadLetterGroups>),
     ("Delivery", as_a::<Delivery>),
     ("Endpoint", as_a::<Endpoint>),
     ("Enqueued", as_a::<Enqueued>),

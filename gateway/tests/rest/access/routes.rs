@@ -36,7 +36,7 @@ const fn with(method: &'static str, path: &'static str, body: Option<&'static st
 pub(crate) const SOME_ID: &str = "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1";
 
 /// In the order of the API; what deletes comes last of its kind.
-pub(crate) const ROUTES: [Route; 73] = [
+pub(crate) const ROUTES: [Route; 74] = [
     post("/v1/queues", r#"{"name":"{queue}"}"#, Manage),
     get("/v1/queues", Read),
     get("/v1/queues/{queue}", Read),
@@ -107,6 +107,7 @@ pub(crate) const ROUTES: [Route; 73] = [
     get("/v1/deliveries/{delivery}", Read),
     get("/v1/deliveries/{delivery}/attempts", Read),
     get("/v1/dead-letters?queue={queue}", Read),
+    get("/v1/dead-letters/groups?queue={queue}", Read),
     get("/v1/dead-letters/{letter}", Read),
     act("/v1/dead-letters/{letter}/replay", Replay),
     post("/v1/dead-letters/replay", r#"{"queue":"{queue}"}"#, Replay),

@@ -3,7 +3,8 @@
 use axum::http::StatusCode;
 use gateway::auth::jwt;
 use proto::{
-    Attempt, Count, DeadLetter, Delivery, Endpoint, Key, Page, Queue, Replay, Scope, Secret, Task, User,
+    Attempt, Count, DeadLetter, DeadLetterGroups, Delivery, Endpoint, Key, Page, Queue, Replay, Scope,
+    Secret, Task, User,
 };
 use queue::verdict::Verdict;
 use serde_json::Value;
@@ -159,6 +160,16 @@ async fn lists_and_actions_hold_what_a_tenant_has_and_nothing_else() {
         path = format!("/v1/dead-letters?limit=1&page={next}");
     }
     assert_eq!(queues, ["b-2", "b-1"]);
+    let groups: DeadLetterGroups = get("/v1/dead-letters/groups").await.read();
+    let mut queues: Vec<_> = groups.groups.into_iter().map(|group| group.queue).collect();
+    queues.sort_unstable();
+    assert_eq!(
+        (groups.count, queues),
+        (2, vec!["b-1".to_owned(), "b-2".to_owned()])
+    );
+    let path = theirs.fill("/v1/dead-letters/groups?endpoint={endpoint}");
+    let groups: DeadLetterGroups = ask(&app, &ours, "GET", &path, None).await.read();
+    assert_eq!((groups.count, groups.groups), (0, vec![]));
     let keys: Page<Key> = get("/v1/keys").await.read();
     let patterns: Vec<_> = keys.items.into_iter().flat_map(|key| key.queues).collect();
     assert_eq!(patterns, ["b-1", "b-2", "b-*"]);
