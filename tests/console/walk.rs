@@ -5,8 +5,24 @@ use std::time::Duration;
 use proto::TaskState;
 use serde_json::json;
 
+use crate::browser::Browser;
 use crate::harness::{Home, Receiver, Reply};
 use crate::visit::{sign_in, started};
+
+/// The page shows the request that arrived last, as it was sent.
+async fn shows_the_last_request(browser: &Browser, receiver: &Receiver) {
+    let arrived = receiver.at("/hook");
+    let sent = arrived.last().expect("it has arrived");
+    for name in [
+        "webhook-id",
+        "webhook-timestamp",
+        "posthaste-type",
+        "posthaste-attempt",
+    ] {
+        browser.until(name).await;
+        browser.until(sent.header(name)).await;
+    }
+}
 
 #[tokio::test]
 #[ignore = "needs Chromium and a console that was built: cargo xtask test --only console"]
@@ -70,18 +86,7 @@ async fn a_task_is_followed_from_its_queue_to_its_replay() {
     browser.go(&format!("/tasks/{task}")).await;
     browser.until("onerror").await;
     browser.until("the endpoint answered 200").await;
-    // The request as it was sent.
-    let arrived = receiver.at("/hook");
-    let sent = arrived.last().expect("it has arrived");
-    for name in [
-        "webhook-id",
-        "webhook-timestamp",
-        "posthaste-type",
-        "posthaste-attempt",
-    ] {
-        browser.until(name).await;
-        browser.until(sent.header(name)).await;
-    }
+    shows_the_last_request(&browser, &receiver).await;
     assert!(!browser.title().await.contains("broken"));
     browser.inspect("task").await;
 
