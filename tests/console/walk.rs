@@ -6,7 +6,7 @@ use proto::TaskState;
 use serde_json::json;
 
 use crate::browser::Browser;
-use crate::harness::{Home, Receiver, Reply};
+use crate::harness::{Api, Home, Receiver, Reply};
 use crate::visit::{sign_in, started};
 
 /// The page shows the request that arrived last, as it was sent.
@@ -22,6 +22,17 @@ async fn shows_the_last_request(browser: &Browser, receiver: &Receiver) {
         browser.until(name).await;
         browser.until(sent.header(name)).await;
     }
+}
+
+/// The page that is open shows its task's request; and so does that of a task that is read after its deliveries, which are small.
+async fn shows_requests(browser: &Browser, api: &Api, receiver: &Receiver) {
+    shows_the_last_request(browser, receiver).await;
+    let large = json!({"type": "order.listed", "payload": "a".repeat(200_000)});
+    let task = api.enqueue("orders", large).await;
+    api.until_task(task, TaskState::Delivered).await;
+    browser.go(&format!("/tasks/{task}")).await;
+    browser.until("the endpoint answered 200").await;
+    shows_the_last_request(browser, receiver).await;
 }
 
 #[tokio::test]
@@ -86,9 +97,9 @@ async fn a_task_is_followed_from_its_queue_to_its_replay() {
     browser.go(&format!("/tasks/{task}")).await;
     browser.until("onerror").await;
     browser.until("the endpoint answered 200").await;
-    shows_the_last_request(&browser, &receiver).await;
     assert!(!browser.title().await.contains("broken"));
     browser.inspect("task").await;
+    shows_requests(&browser, &api, &receiver).await;
 
     // The endpoint breaks for good: dead letters, their reason, and a replay that arrives.
     receiver.answer("/hook", |_| Reply::status(422));

@@ -2,6 +2,7 @@
 
 use console::{curl, format, payload};
 use leptos::prelude::*;
+use leptos_router::components::A;
 use proto::{Attempt, Payload, Task, Timing};
 
 use crate::ui::widgets::{Badge, Copy, When};
@@ -26,7 +27,7 @@ fn parts(timing: &Timing) -> Vec<(&'static str, &'static str, f64)> {
 
 /// The attempts of a delivery, oldest first.
 #[component]
-pub(crate) fn Timeline(attempts: Vec<Attempt>, task: Option<Task>) -> impl IntoView {
+pub(crate) fn Timeline(attempts: Vec<Attempt>, task: Task) -> impl IntoView {
     let last = attempts.len().saturating_sub(1);
     view! {
         <ol class="timeline">
@@ -35,14 +36,14 @@ pub(crate) fn Timeline(attempts: Vec<Attempt>, task: Option<Task>) -> impl IntoV
                 .enumerate()
                 .map(|(at, attempt)| {
                     let verdict = attempt.verdict.clone();
-                    view! { <li data-verdict=verdict><Exchange attempt task=task.clone() open=at == last/></li> }
+                    view! { <li data-verdict=verdict><Exchange attempt task=Some(task.clone()) open=at == last/></li> }
                 })
                 .collect_view()}
         </ol>
     }
 }
 
-/// One attempt.
+/// One attempt. What it sent is told by its task: where that is not at hand, the way to it.
 #[component]
 pub(crate) fn Exchange(attempt: Attempt, task: Option<Task>, open: bool) -> impl IntoView {
     let outcome = match (attempt.status, attempt.failure.as_deref()) {
@@ -50,11 +51,15 @@ pub(crate) fn Exchange(attempt: Attempt, task: Option<Task>, open: bool) -> impl
         (None, Some(failure)) => failure.to_owned(),
         (None, None) => "no request".to_owned(),
     };
-    let url = attempt.url.clone();
-    let sent = request_headers(&attempt, task.as_ref());
-    let line = url
-        .as_deref()
-        .map(|url| curl::of_delivery(url, &sent, text_of(task.as_ref())));
+    let request = attempt.url.clone().map(|url| {
+        if let Some(task) = task {
+            view! { <Request attempt=attempt.clone() task url/> }.into_any()
+        } else {
+            let to = format!("/tasks/{}", attempt.task);
+            view! { <p><code class="break">"POST "{url}</code>" "<A href=to>"The whole request"</A></p> }
+                .into_any()
+        }
+    });
     let body = response_body(&attempt);
     let headers = attempt.response_headers.clone();
     let timing = attempt.timing;
@@ -69,17 +74,7 @@ pub(crate) fn Exchange(attempt: Attempt, task: Option<Task>, open: bool) -> impl
             </summary>
             <p>{attempt.reason.clone()}{attempt.retry_at.map(|at| view! { " · next try "<When at/> })}</p>
             <Split timing/>
-            {url.map(|url| view! {
-                <h3>"Request"</h3>
-                <div class="row">
-                    <code class="break">"POST "{url}</code>
-                    <Copy text=line.unwrap_or_default() label="Copy as curl"/>
-                </div>
-                <dl class="headers">
-                    {sent.into_iter().map(|(name, value)| view! { <dt>{name}</dt><dd class="break">{value}</dd> }).collect_view()}
-                    <dt>"webhook-signature"</dt><dd class="muted">"made for each attempt, and not kept"</dd>
-                </dl>
-            })}
+            {request}
             <Show when={ let some = !headers.is_empty() || !body.is_empty(); move || some }>
                 <h3>"Response"</h3>
             </Show>
@@ -89,6 +84,24 @@ pub(crate) fn Exchange(attempt: Attempt, task: Option<Task>, open: bool) -> impl
             {(!body.is_empty()).then(|| view! { <pre tabindex="0">{body}</pre> })}
             {attempt.response_truncated.then(|| view! { <p class="muted small">"The body went on after what is kept."</p> })}
         </details>
+    }
+}
+
+/// What was sent, with the line that sends it again.
+#[component]
+fn Request(attempt: Attempt, task: Task, url: String) -> impl IntoView {
+    let sent = request_headers(&attempt, &task);
+    let line = curl::of_delivery(&url, &sent, text_of(&task));
+    view! {
+        <h3>"Request"</h3>
+        <div class="row">
+            <code class="break">"POST "{url}</code>
+            <Copy text=line label="Copy as curl"/>
+        </div>
+        <dl class="headers">
+            {sent.into_iter().map(|(name, value)| view! { <dt>{name}</dt><dd class="break">{value}</dd> }).collect_view()}
+            <dt>"webhook-signature"</dt><dd class="muted">"made for each attempt, and not kept"</dd>
+        </dl>
     }
 }
 
@@ -112,29 +125,25 @@ fn Split(timing: Timing) -> impl IntoView {
     }
 }
 
-/// What was sent besides the signature, as far as it is known.
-fn request_headers(attempt: &Attempt, task: Option<&Task>) -> Vec<(String, String)> {
+/// What was sent besides the signature.
+fn request_headers(attempt: &Attempt, task: &Task) -> Vec<(String, String)> {
+    let started = attempt.started_at.timestamp().to_string();
     let mut headers = vec![
         ("webhook-id".to_owned(), attempt.task.to_string()),
-        (
-            "webhook-timestamp".to_owned(),
-            attempt.started_at.timestamp().to_string(),
-        ),
+        ("webhook-timestamp".to_owned(), started),
+        ("content-type".to_owned(), task.content_type.clone()),
+        ("posthaste-queue".to_owned(), task.queue.clone()),
     ];
-    if let Some(task) = task {
-        headers.push(("content-type".to_owned(), task.content_type.clone()));
-        headers.push(("posthaste-queue".to_owned(), task.queue.clone()));
-        if !task.kind.is_empty() {
-            headers.push(("posthaste-type".to_owned(), task.kind.clone()));
-        }
-        headers.extend(task.headers.clone());
+    if !task.kind.is_empty() {
+        headers.push(("posthaste-type".to_owned(), task.kind.clone()));
     }
+    headers.extend(task.headers.clone());
     headers.push(("posthaste-attempt".to_owned(), attempt.number.to_string()));
     headers
 }
 
-fn text_of(task: Option<&Task>) -> Option<&str> {
-    match task?.payload.as_ref()? {
+fn text_of(task: &Task) -> Option<&str> {
+    match task.payload.as_ref()? {
         Payload::Text(text) => Some(text),
         Payload::Base64(_) => None,
     }

@@ -51,20 +51,22 @@ pub(crate) fn TaskPage() -> impl IntoView {
         <h2>"Deliveries"</h2>
         <Failed failure=deliveries.failure/>
         {move || {
+            // What an attempt sent is told by the task: whichever of the two comes last, they are shown together.
+            let (task, page) = (shown.get()?, deliveries.value.get()?);
             let logged = attempts.value.with(|page| page.as_ref().map(|page| page.items.clone()).unwrap_or_default());
-            deliveries.value.get().map(|page| {
-                if page.items.is_empty() {
-                    return view! { <p class="muted">"No endpoint wanted it: it is stored, and was sent nowhere."</p> }.into_any();
-                }
+            if page.items.is_empty() {
+                return Some(view! { <p class="muted">"No endpoint wanted it: it is stored, and was sent nowhere."</p> }.into_any());
+            }
+            Some(
                 page.items
                     .into_iter()
                     .map(|delivery| {
                         let of_it: Vec<Attempt> = logged.iter().filter(|a| a.delivery == delivery.id).cloned().collect();
-                        view! { <DeliveryCard delivery attempts=of_it task=shown.get_untracked() again=Callback::new(move |()| again())/> }
+                        view! { <DeliveryCard delivery attempts=of_it task=task.clone() again=Callback::new(move |()| again())/> }
                     })
                     .collect_view()
-                    .into_any()
-            })
+                    .into_any(),
+            )
         }}
         <Failed failure=attempts.failure/>
     }
@@ -221,7 +223,7 @@ pub(crate) fn delivery_word(state: DeliveryState) -> &'static str {
 fn DeliveryCard(
     delivery: Delivery,
     attempts: Vec<Attempt>,
-    task: Option<Task>,
+    task: Task,
     again: Callback<()>,
 ) -> impl IntoView {
     let (id, of) = (delivery.id, delivery.task);
