@@ -72,6 +72,11 @@ pub(crate) fn check(checkout: &Checkout) -> Result<()> {
 fn describe(checkout: &Checkout) -> Result<Descriptions> {
     let server = Server::find()?;
     let cluster = Cluster::start(&server)?;
+    // What can be null is read from a plan, and a plan rests on statistics: there must be none, at whatever time it is made.
+    run(cluster.psql("postgres").args([
+        "--command=ALTER SYSTEM SET autovacuum = off",
+        "--command=SELECT pg_reload_conf()",
+    ]))?;
     for migration in migrations(&checkout.root.join("migrations"))? {
         let text = fs::read_to_string(&migration)?;
         let mut psql = cluster.psql("postgres");
