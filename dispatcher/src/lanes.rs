@@ -50,6 +50,8 @@ const BEYOND: usize = 8;
 /// One endpoint's lane, with what surrounds its state.
 pub(crate) struct Entry {
     pub(crate) id: EndpointId,
+    /// Its shard: several times a push it is asked whether that is ours.
+    shard: u8,
     /// Where to push; `None` once the endpoint is gone.
     target: ArcSwapOption<Target>,
     pub(crate) lane: Mutex<Lane>,
@@ -168,13 +170,15 @@ impl Lanes {
         if let Some(entry) = self.entries.read().get(&id) {
             return Some(entry.clone());
         }
-        if !self.shards.owns(shard_of(id)) {
+        let shard = shard_of(id);
+        if !self.shards.owns(shard) {
             return None;
         }
         let endpoint = self.queue.catalog().snapshot().endpoints.get(&id)?.clone();
         let lane = Lane::new(&Terms::of(&endpoint), clock());
         let entry = Entry {
             id,
+            shard,
             target: ArcSwapOption::new(target(endpoint, &self.clients)),
             lane: Mutex::new(lane),
             place: Place::default(),
@@ -288,7 +292,7 @@ impl Lanes {
                 .load()
                 .as_ref()
                 .and_then(|target| target.endpoint.settings.max_age);
-            let ours = self.may_push(shard_of(entry.id));
+            let ours = self.may_push(entry.shard);
             if let Some(most) = most.filter(|_| ours && entry.lane.lock().has_waiting()) {
                 aging.push((entry, most));
             }
@@ -301,7 +305,7 @@ impl Lanes {
         let shards: Vec<u8> = shards.iter().copied().collect();
         let failing = self.queue.take_over_lanes(&shards).await?;
         for entry in self.all() {
-            if shards.contains(&shard_of(entry.id)) {
+            if shards.contains(&entry.shard) {
                 *entry.told.lock() = Told::default();
             }
         }
@@ -321,7 +325,8 @@ impl Lanes {
     /// Lets the lanes of these shards read anew what they hold ready.
     pub(crate) fn read_anew(self: &Arc<Self>, wanted: impl Fn(u8) -> bool) {
         let lanes = self.entries.read();
-        let endpoints: Vec<EndpointId> = lanes.keys().copied().filter(|id| wanted(shard_of(*id))).collect();
+        let ours = lanes.values().filter(|entry| wanted(entry.shard));
+        let endpoints: Vec<EndpointId> = ours.map(|entry| entry.id).collect();
         drop(lanes);
         self.reset(&endpoints);
     }
@@ -376,7 +381,7 @@ impl Lanes {
     }
 
     fn want_page(&self, entry: &Arc<Entry>) {
-        let wanted = self.may_push(shard_of(entry.id)) && entry.lane.lock().has_backlog();
+        let wanted = self.may_push(entry.shard) && entry.lane.lock().has_backlog();
         if wanted && !entry.awaits_page.swap(true, Ordering::AcqRel) {
             self.pages.lock().push_back(entry.clone());
             self.pages_wanted.notify_one();
@@ -402,8 +407,8 @@ impl Lanes {
     /// Drops the lanes of shards that this node has lost. What is in flight ends by itself, and is logged.
     pub(crate) fn drop_lanes(&self, lost: impl Fn(u8) -> bool) {
         let mut entries = self.entries.write();
-        entries.retain(|id, entry| {
-            if !lost(shard_of(*id)) {
+        entries.retain(|_, entry| {
+            if !lost(entry.shard) {
                 return true;
             }
             self.bytes
@@ -416,8 +421,8 @@ impl Lanes {
     pub(crate) fn are_quiet(&self, shards: impl Fn(u8) -> bool) -> bool {
         self.entries
             .read()
-            .iter()
-            .all(|(id, entry)| !shards(shard_of(*id)) || entry.lane.lock().is_quiet())
+            .values()
+            .all(|entry| !shards(entry.shard) || entry.lane.lock().is_quiet())
     }
 
     /// Takes over what changed of endpoints.

@@ -3,8 +3,10 @@
 //! Its version rises with every change. An enqueue is committed only if the version it was prepared with still holds, so that fan-out is
 //! exact on every node although it never reads these tables. Nodes follow by notification and by a cheap look each half second.
 
+mod link;
+
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -14,6 +16,7 @@ use sqlx::types::Json;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use self::link::Changed;
 use crate::{
     db::Queue,
     endpoint::Endpoint,
@@ -25,7 +28,6 @@ use crate::{
     queues::no_queue,
     redact::Redaction,
     retention::Retention,
-    settings,
     users::UserEntry,
 };
 
@@ -76,6 +78,12 @@ impl Snapshot {
     ) -> impl Iterator<Item = &'a Arc<Endpoint>> {
         let wanting = queue.fanout.matching(kind);
         wanting.filter_map(|id| self.endpoints.get(&id))
+    }
+
+    /// The queue of this id, unless it is deleted.
+    fn queue(&self, id: QueueId) -> Option<&Arc<QueueEntry>> {
+        let name = self.queue_names.get(&id)?;
+        self.queues.get(&**name).filter(|queue| queue.id == id)
     }
 
     /// How long a queue keeps what went through it.
@@ -179,7 +187,7 @@ impl Queue {
             .await?;
         self.read_changed_keys(&mut next, known.version).await?;
         self.read_changed_users(&mut next, known.version).await?;
-        link(&mut next, &changed, &self.inner.config.defaults);
+        link::link(&mut next, &known, &changed, &self.inner.config.defaults);
         next.version = version;
         catalog.current.store(Arc::new(next));
         catalog.version.send_replace(version);
@@ -243,7 +251,6 @@ impl Queue {
         let mut signers = self.read_signers(&ids).await?;
         for row in rows {
             changed.endpoints.insert(row.id);
-            changed.members.insert(row.queue_id);
             if row.deleted_at.is_some() {
                 next.endpoints.remove(&row.id);
                 continue;
@@ -272,65 +279,6 @@ impl Queue {
             next.endpoints.insert(row.id, Arc::new(endpoint));
         }
         Ok(())
-    }
-}
-
-/// What a newer version changed.
-#[derive(Debug, Default)]
-struct Changed {
-    queues: HashSet<QueueId>,
-    endpoints: HashSet<EndpointId>,
-    /// Queues whose endpoints changed.
-    members: HashSet<QueueId>,
-}
-
-/// Ties endpoints to queues: lists each queue's endpoints, and gives each endpoint what it has of its queue. Those that did not change
-/// keep their place in memory, by which lanes notice a change; queues that did not are passed over, however many there are.
-fn link(next: &mut Snapshot, changed: &Changed, defaults: &settings::Settings) {
-    let touched = |id: &QueueId| changed.queues.contains(id) || changed.members.contains(id);
-    let by_id: HashMap<QueueId, Arc<QueueEntry>> = next
-        .queues
-        .values()
-        .filter(|queue| touched(&queue.id))
-        .map(|queue| (queue.id, queue.clone()))
-        .collect();
-    next.endpoints
-        .retain(|_, endpoint| !touched(&endpoint.queue_id) || by_id.contains_key(&endpoint.queue_id));
-    let mut members = HashMap::<QueueId, Vec<EndpointId>>::new();
-    for (id, endpoint) in &mut next.endpoints {
-        let Some(queue) = by_id.get(&endpoint.queue_id) else {
-            continue;
-        };
-        members.entry(queue.id).or_default().push(*id);
-        if !changed.queues.contains(&queue.id) && !changed.endpoints.contains(id) {
-            continue;
-        }
-        let resolved = settings::resolve(&endpoint.own, &queue.settings, defaults);
-        if endpoint.queue != queue.name
-            || endpoint.queue_paused != queue.paused
-            || endpoint.settings != resolved
-        {
-            let changed = Arc::make_mut(endpoint);
-            changed.queue.clone_from(&queue.name);
-            changed.queue_paused = queue.paused;
-            changed.settings = resolved;
-        }
-    }
-    for (id, queue) in by_id {
-        let mut endpoints = members.remove(&id).unwrap_or_default();
-        endpoints.sort_unstable();
-        let filters = endpoints
-            .iter()
-            .map(|id| (*id, next.endpoints[id].filter.as_slice()));
-        let fanout = Fanout::of(filters);
-        if queue.endpoints != endpoints || queue.fanout != fanout {
-            let linked = QueueEntry {
-                endpoints,
-                fanout,
-                ..QueueEntry::clone(&queue)
-            };
-            next.queues.insert(queue.name.clone(), Arc::new(linked));
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use proto::EndpointStatus;
 use queue::{
     Delivery, Error,
     disable::DisabledBy,
-    endpoint::{Endpoint, shard_of},
+    endpoint::Endpoint,
     events::LaneEvent,
     finish::Finished,
     id::EndpointId,
@@ -63,7 +63,7 @@ impl Lanes {
 
     /// The lane's next push, for which a permit is taken already; it is given back if there is none.
     fn next_with_permit(&self, entry: &Arc<Entry>) -> Option<Push> {
-        let target = if self.may_push(shard_of(entry.id)) {
+        let target = if self.may_push(entry.shard) {
             entry.target.load_full()
         } else {
             None
@@ -96,7 +96,7 @@ impl Lanes {
     }
 
     pub(super) fn stand_if_hungry(&self, entry: &Arc<Entry>) {
-        if !self.may_push(shard_of(entry.id)) {
+        if !self.may_push(entry.shard) {
             return;
         }
         let (lane, now) = (entry.lane.lock(), clock());
