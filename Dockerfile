@@ -8,6 +8,8 @@
 
 FROM rust:1.95.0-slim-bookworm AS build
 WORKDIR /src
+# For the allocator, which is written in C.
+RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
 # The toolchain's parts that rust-toolchain.toml names and the base image lacks, in a layer that changes with that file alone.
 COPY rust-toolchain.toml ./
 RUN rustup toolchain install

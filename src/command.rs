@@ -10,7 +10,7 @@ use clap::CommandFactory;
 use crate::cli::{Cli, Command, ConfigArgs, Output, SettingArgs};
 use crate::config::{self, Effective, Source, Surroundings, settings};
 use crate::lifecycle::Lifecycle;
-use crate::{bench, client, demo, health, memory, receive, serve, telemetry};
+use crate::{bench, client, demo, health, receive, serve, telemetry};
 
 /// Runs a command line. `environment` is that of the process.
 ///
@@ -44,7 +44,6 @@ pub fn run(cli: Cli, environment: &BTreeMap<String, String>) -> Result<()> {
 }
 
 fn serve(effective: &Effective, environment: &BTreeMap<String, String>, demo: bool) -> Result<()> {
-    memory::give_back_at_once(environment);
     start_telemetry(effective)?;
     let surroundings = serve::Surroundings {
         program: std::env::args().next().unwrap_or_else(|| "posthaste".to_owned()),

@@ -15,7 +15,6 @@ pub mod demo;
 pub mod embedded;
 pub mod health;
 pub mod lifecycle;
-mod memory;
 pub mod node;
 pub mod receive;
 pub mod secret_key;

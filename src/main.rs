@@ -8,9 +8,9 @@ use posthaste::cli::Cli;
 use posthaste::config::Problems;
 use posthaste::{client, command};
 
-/// Measured: an eighth less processor time a task than with the system's allocator.
+/// Measured: a sixth less processor time a task than with mimalloc, which takes an eighth less than the system's allocator. `.cargo/config.toml` has its settings.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// The exit code of a mistake in the command line or the configuration.
 const MISTAKE: u8 = 2;
