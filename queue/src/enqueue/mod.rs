@@ -1,7 +1,7 @@
 //! Enqueue: group commit. Concurrent enqueues share one statement, which is one transaction: tasks, deliveries and idempotency keys.
 //!
-//! A writer takes everything that is waiting, commits it, and answers each waiter. Idle, one task commits alone at once: there is no
-//! timer and no added latency. While one writer waits for the database, the next gathers.
+//! A writer takes everything that is waiting, commits it, and answers each waiter. Idle, or with one producer after the other, a task
+//! commits alone at once. While one writer waits for the database, the next gathers; and when many come at once, a little longer.
 //!
 //! The way of a task here: [`Enqueuer`] → `writer` (gathers) → `rows` (fan-out, ids) → `insert` (the statement, of what `wire` encodes) → `writer` (hands over).
 
@@ -10,7 +10,7 @@ mod rows;
 mod wire;
 mod writer;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
@@ -33,6 +33,12 @@ pub struct Config {
     /// How many tasks must wait before a further commit is begun beside one that is under way: a statement costs as much for one task
     /// as for some dozens (measured: commits of half the size took a third more of the database for each task).
     pub group_least: usize,
+    /// How many requests of one commit show that they come in crowds...
+    pub crowd: usize,
+    /// ...and how long after the begin of such a commit the next one is begun at the earliest, so that a steady load is written in fewer
+    /// statements. Measured: at half of what a node can do, 16 tasks a commit in place of 5; with all that it can do, a tenth less
+    /// processor time a task in the server.
+    pub pause: Duration,
     /// Most tasks of one statement: beyond some thousand a larger one is no faster, only later.
     pub group_tasks: usize,
     /// Most payload bytes of one statement, unless a single task has more.
@@ -43,11 +49,31 @@ pub struct Config {
     pub waiting_bytes: usize,
 }
 
+/// When the next group is committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    Now,
+    /// So long after the last one was begun.
+    After(Duration),
+    /// When something has changed.
+    Later,
+}
+
 impl Config {
-    /// Whether another group is committed, while `under_way` are and `waiting` tasks wait. The first one never waits for more.
-    fn may_commit(&self, under_way: usize, waiting: usize) -> bool {
-        let enough = under_way == 0 || waiting >= self.group_least;
-        waiting > 0 && under_way < self.writers.max(1) && enough
+    /// When another group is committed, while `under_way` are and `waiting` tasks wait, and the last one was of `last` requests. The first one waits
+    /// for nothing, unless the last one shows that requests come in crowds.
+    fn next_commit(&self, under_way: usize, waiting: usize, last: usize) -> When {
+        if waiting == 0 || under_way >= self.writers.max(1) {
+            When::Later
+        } else if waiting >= self.group_least {
+            When::Now
+        } else if under_way > 0 {
+            When::Later
+        } else if last >= self.crowd {
+            When::After(self.pause)
+        } else {
+            When::Now
+        }
     }
 }
 
@@ -56,6 +82,8 @@ impl Default for Config {
         Self {
             writers: 4,
             group_least: 32,
+            crowd: 4,
+            pause: Duration::from_millis(2),
             group_tasks: 2_000,
             group_bytes: 4 << 20,
             group_deliveries: 10_000,
@@ -180,25 +208,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_commit_waits_for_nothing_and_further_ones_for_enough() {
+    fn a_commit_waits_for_enough_or_for_the_crowd_and_else_for_nothing() {
         let config = Config {
             writers: 3,
             group_least: 10,
+            crowd: 4,
+            pause: Duration::from_millis(2),
             ..Config::default()
         };
-        for (under_way, waiting, expected) in [
-            (0, 0, false),
-            (0, 1, true),
-            (1, 9, false),
-            (1, 10, true),
-            (2, 10, true),
-            (3, 1_000, false),
+        let pause = When::After(config.pause);
+        for (under_way, waiting, last, expected) in [
+            (0, 0, 1, When::Later),
+            (0, 1, 1, When::Now),
+            (0, 9, 3, When::Now),
+            (0, 1, 4, pause),
+            (0, 9, 1_000, pause),
+            (0, 10, 1_000, When::Now),
+            (1, 9, 1, When::Later),
+            (1, 9, 1_000, When::Later),
+            (1, 10, 1, When::Now),
+            (2, 10, 1_000, When::Now),
+            (3, 1_000, 1, When::Later),
         ] {
-            assert_eq!(
-                config.may_commit(under_way, waiting),
-                expected,
-                "{under_way} {waiting}"
-            );
+            let when = config.next_commit(under_way, waiting, last);
+            assert_eq!(when, expected, "{under_way} {waiting} {last}");
         }
     }
 }

@@ -3,13 +3,14 @@
 use std::{
     collections::{HashMap, VecDeque},
     sync::Arc,
+    time::Instant,
 };
 
 use tokio::{sync::mpsc, task::JoinSet};
 use tracing::warn;
 
 use super::{
-    Answer, Config, KeyReused, Receipt, Unit,
+    Answer, Config, KeyReused, Receipt, Unit, When,
     rows::{Kept, Planner, Rows},
 };
 use crate::{
@@ -50,6 +51,12 @@ impl Gathered {
     }
 }
 
+/// The last group that was committed.
+struct Last {
+    requests: usize,
+    begun: Instant,
+}
+
 pub(super) struct Writer {
     pub(super) queue: Queue,
     pub(super) config: Config,
@@ -60,25 +67,43 @@ impl Writer {
         let writer = Arc::new(self);
         let mut commits = JoinSet::new();
         let mut gathered = Gathered::default();
+        let mut last = Last {
+            requests: 0,
+            begun: Instant::now(),
+        };
         let mut is_open = true;
         let mut turn = 0;
         while is_open || !gathered.units.is_empty() || !commits.is_empty() {
+            let when = writer
+                .config
+                .next_commit(commits.len(), gathered.tasks, last.requests);
+            let due = match when {
+                When::Now => Some(last.begun),
+                When::After(pause) => Some(last.begun + pause),
+                When::Later => None,
+            };
+            if due.is_some_and(|due| due <= Instant::now()) {
+                let group = gathered.take(writer.config.group_tasks, writer.config.group_bytes);
+                last = Last {
+                    requests: group.len(),
+                    begun: Instant::now(),
+                };
+                // Those under way are among the last few begun, so they have different slots.
+                turn += 1;
+                let slot = writer.queue.inner.depths.of_commit(turn);
+                commits.spawn(writer.clone().commit(group, slot));
+                continue;
+            }
             tokio::select! {
                 unit = waiting.recv(), if is_open => match unit {
                     Some(unit) => gathered.add(unit),
                     None => is_open = false,
                 },
                 Some(_) = commits.join_next() => {}
+                () = tokio::time::sleep_until(due.unwrap_or(last.begun).into()), if due.is_some() => {}
             }
             while let Ok(unit) = waiting.try_recv() {
                 gathered.add(unit);
-            }
-            while writer.config.may_commit(commits.len(), gathered.tasks) {
-                let group = gathered.take(writer.config.group_tasks, writer.config.group_bytes);
-                // Those under way are among the last few begun, so they have different slots.
-                turn += 1;
-                let slot = writer.queue.inner.depths.of_commit(turn);
-                commits.spawn(writer.clone().commit(group, slot));
             }
         }
     }
