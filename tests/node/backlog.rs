@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use proto::BatchResult;
 use serde_json::{Value, json};
 
-use crate::harness::{Home, Receiver};
+use crate::harness::{Home, Receiver, turns};
 
 /// Tasks that wait.
 const TASKS: usize = 50_000;
@@ -16,6 +16,7 @@ const LONG: Duration = Duration::from_mins(4);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn fifty_thousand_tasks_wait_and_then_arrive_once_each() {
+    let _turn = turns::busy().await;
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (node, api) = (home.start(&[]).await, home.api());
     for queue in ["deep", "other"] {

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use serde_json::Value;
 use tokio::process::Command;
 
-use crate::harness::{Home, path};
+use crate::harness::{Home, path, turns};
 
 /// Runs it, and answers what it prints.
 async fn bench(options: &str) -> Value {
@@ -36,6 +36,7 @@ fn number(report: &Value, scenario: &str, key: &str) -> f64 {
 
 #[tokio::test]
 async fn it_measures_what_comes_in_and_what_many_lanes_and_subscribers_cost() {
+    let _turn = turns::busy().await;
     let report = bench(
         "--scenario ingest,subscribers,lanes --ingest 3000 --batch-size 100 --tasks 500 --subscribers 20 --lanes 40",
     )
@@ -54,6 +55,7 @@ async fn it_measures_what_comes_in_and_what_many_lanes_and_subscribers_cost() {
 
 #[tokio::test]
 async fn it_measures_what_the_healthy_notice_of_those_that_hang() {
+    let _turn = turns::busy().await;
     let report = bench("--scenario isolation --tasks 500 --concurrency 16 --duration 2s").await;
     assert_eq!(report["missing"], 0);
     for key in ["capacity_per_s", "p99_before_1_ms", "p99_50_sick_ms"] {
@@ -63,6 +65,7 @@ async fn it_measures_what_the_healthy_notice_of_those_that_hang() {
 
 #[tokio::test]
 async fn it_measures_how_a_rate_and_an_order_are_kept() {
+    let _turn = turns::busy().await;
     let report = bench("--scenario rate,order --hold 11s --keys 30").await;
     assert_eq!(report["missing"], 0);
     for key in ["first_least_per_s", "second_most_per_s"] {

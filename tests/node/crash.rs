@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::harness::{Account, Api, Home, Load, Receiver, Reply, eventually, until};
+use crate::harness::{Account, Api, Home, Load, Receiver, Reply, eventually, turns, until};
 
 /// Requests in flight on the node: what one kill can make arrive twice at most.
 const MAX_IN_FLIGHT: usize = 256;
@@ -70,6 +70,7 @@ fn random() -> SmallRng {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_killed_ten_times_loses_nothing() {
     const KILLS: usize = 10;
+    let _turn = turns::busy().await;
     let (home, receiver) = (Home::embedded(), Receiver::start().await);
     let (api, mut random) = (home.api(), random());
     let mut node = home.start(&SETTINGS).await;
@@ -115,6 +116,7 @@ async fn a_node_killed_ten_times_loses_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_postgres_killed_under_load_comes_back_and_nothing_is_lost_or_repeated() {
+    let _turn = turns::busy().await;
     let (home, receiver) = (Home::embedded(), Receiver::start().await);
     let (_node, api) = (home.start(&SETTINGS).await, home.api());
     make_endpoints(&api, &receiver).await;

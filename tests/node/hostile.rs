@@ -6,7 +6,7 @@ use proto::{Endpoint, Page, Task, TaskState};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::harness::{Api, Home, Receiver, eventually, until};
+use crate::harness::{Api, Home, Receiver, eventually, turns, until};
 use crate::villain::{Deed, Villain};
 
 /// What an attempt may take that would last for ever.
@@ -172,6 +172,7 @@ async fn ended(api: &Api, tasks: &str) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nobody_else_suffers_and_memory_stays_flat() {
     const TASKS: usize = 96;
+    let _turn = turns::busy().await;
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (node, api) = (home.start(&[]).await, home.api());
     api.make_queue("good").await;

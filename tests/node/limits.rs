@@ -6,7 +6,7 @@ use http::Method;
 use proto::{Endpoint, Lane, LaneWait, TaskState};
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Arrival, Home, Receiver, eventually};
+use crate::harness::{Api, Arrival, Home, Receiver, eventually, turns};
 
 async fn change(api: &Api, endpoint: &Endpoint, settings: Value) {
     let path = format!("/v1/endpoints/{}", endpoint.id);
@@ -27,7 +27,7 @@ fn within(arrivals: &[Arrival], begin: Instant, length: Duration) -> usize {
         .count()
 }
 
-/// No second has more than the rate, its burst, and what a busy machine delivers late; and most have more than any lower rate of the test would let through.
+/// No second has more than the rate, its burst, and what a busy machine delivers late; and many have nearly as much.
 fn keeps(arrivals: &[Arrival], rate: usize, least: usize) {
     const SECOND: Duration = Duration::from_secs(1);
     let end = arrivals.iter().map(|arrival| arrival.at).max();
@@ -50,6 +50,7 @@ fn keeps(arrivals: &[Arrival], rate: usize, least: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rate_is_kept_over_a_change_and_a_restart() {
+    let _turn = turns::measuring().await;
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (node, api) = (home.start(&[]).await, home.api());
     api.make_queue("q").await;
@@ -66,7 +67,7 @@ async fn a_rate_is_kept_over_a_change_and_a_restart() {
         seen.ready > 1_000 && seen.until.is_some() && seen.tokens.is_some(),
         "{seen:?}"
     );
-    keeps(&receiver.at("/"), 20, 10);
+    keeps(&receiver.at("/"), 20, 14);
     // A change holds within a second.
     change(&api, &endpoint, json!({ "rate_limit": { "limit": 100 } })).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -77,7 +78,7 @@ async fn a_rate_is_kept_over_a_change_and_a_restart() {
         .into_iter()
         .filter(|arrival| arrival.at >= changed)
         .collect();
-    keeps(&after, 100, 40);
+    keeps(&after, 100, 70);
     // A restart neither loses the rate nor gives more than it.
     node.kill().await;
     let restarted = Instant::now();
@@ -88,7 +89,7 @@ async fn a_rate_is_kept_over_a_change_and_a_restart() {
         .into_iter()
         .filter(|arrival| arrival.at >= restarted)
         .collect();
-    keeps(&after, 100, 40);
+    keeps(&after, 100, 70);
     // Without a rate the rest goes at once; and nothing was tried in vain.
     change(&api, &endpoint, json!({ "rate_limit": null })).await;
     let arrivals = receiver.until("/", 2_000).await;

@@ -6,7 +6,7 @@ use http::Method;
 use proto::{Endpoint, Lane};
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Gate, Home, Receiver, Reply, eventually};
+use crate::harness::{Api, Gate, Home, Receiver, Reply, eventually, turns};
 
 /// Little memory for deliveries, so that few of them fill it.
 const LITTLE: &str = "dispatcher.buffer_bytes=1MiB";
@@ -26,6 +26,7 @@ async fn lane(api: &Api, endpoint: &Endpoint) -> Lane {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn queues_that_are_deleted_while_they_drain_leave_no_trace_in_memory() {
+    let _turn = turns::busy().await;
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (_node, api) = (home.start(&[LITTLE]).await, home.api());
     for round in 0..6 {
@@ -50,6 +51,7 @@ async fn queues_that_are_deleted_while_they_drain_leave_no_trace_in_memory() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endpoints_that_hang_give_back_what_they_hold() {
+    let _turn = turns::busy().await;
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (_node, api) = (home.start(&[LITTLE]).await, home.api());
     let gate = Gate::closed();

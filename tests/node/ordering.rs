@@ -8,7 +8,7 @@ use std::{
 use proto::{BatchResult, TaskState};
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Arrival, Home, Receiver, Reply, eventually, until};
+use crate::harness::{Api, Arrival, Home, Receiver, Reply, eventually, turns, until};
 
 /// Enqueues task `number` of each key, in one batch a number.
 async fn enqueue(api: &Api, keys: usize, numbers: std::ops::Range<usize>) {
@@ -57,6 +57,7 @@ fn fails(arrival: &Arrival) -> bool {
 async fn a_key_is_in_order_over_failures_and_crashes_while_other_keys_flow() {
     const KEYS: usize = 40;
     const EACH: usize = 20;
+    let _turn = turns::busy().await;
     let (home, receiver) = (Home::external().await, Receiver::start().await);
     let (mut node, api) = (home.start(&[]).await, home.api());
     receiver.answer("/", |arrival| {

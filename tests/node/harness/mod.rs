@@ -2,6 +2,7 @@
 //!
 //! [`Home`] is where nodes run: a folder, a database, the first key. [`Node`] is one process. [`Api`] talks to it, [`Receiver`] is what
 //! it posts to, [`Load`] are producers, and [`Account`] compares what they were promised with what arrived.
+//! Tests that keep the machine busy, or need it quiet, say so to [`turns`].
 
 mod account;
 mod api;
@@ -10,6 +11,7 @@ mod load;
 mod node;
 pub(crate) mod postgres;
 mod receiver;
+pub(crate) mod turns;
 
 use std::time::{Duration, Instant};
 
