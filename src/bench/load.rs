@@ -38,7 +38,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Load {
     pub(super) site: Site,
     pub(super) shot: Shot,
-    /// The bodies, which take turns.
+    /// The bodies, which take turns, whatever connection sends them: so those for many endpoints come to each of them steadily, and not in
+    /// bursts of as many as there are connections.
     pub(super) bodies: Vec<Bytes>,
     /// What an answer says.
     pub(super) form: Form,
@@ -114,6 +115,11 @@ impl Load {
         result.await.context("the load client died")?
     }
 
+    fn body(&self, turn: u64) -> Option<&Bytes> {
+        let of = self.bodies.len() as u64;
+        self.bodies.get(usize::try_from(turn.checked_rem(of)?).ok()?)
+    }
+
     async fn post(self, pace: Pace, clock: Clock) -> Result<Run> {
         let client = Client::open(&self.site).await?;
         let load = Arc::new(self);
@@ -133,9 +139,8 @@ impl Load {
 
 async fn work(load: Arc<Load>, client: Client, turns: Arc<Turns>, clock: Clock) -> Result<Run> {
     let mut run = Run::new(clock.now());
-    let mut bodies = load.bodies.iter().cycle();
-    while let Some(due) = turns.next(clock).await {
-        let body = bodies.next().context("a load without bodies")?.clone();
+    while let Some(Turn { number, due }) = turns.next(clock).await {
+        let body = load.body(number).context("a load without bodies")?.clone();
         let Ok(answer) = client.send(&load.shot, body, load.patience).await else {
             run.unanswered += 1;
             continue;
@@ -224,13 +229,23 @@ impl Run {
     }
 }
 
-/// Whose turn it is to send, and since when.
+/// One request to be sent.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    /// From 0.
+    number: u64,
+    /// When it was to be sent.
+    due: Moment,
+}
+
+/// Whose turn it is to send.
 enum Turns {
     Closed {
-        left: AtomicU64,
+        taken: AtomicU64,
+        requests: u64,
     },
     Open {
-        due: Mutex<mpsc::UnboundedReceiver<Moment>>,
+        due: Mutex<mpsc::UnboundedReceiver<Turn>>,
     },
 }
 
@@ -238,7 +253,8 @@ impl Turns {
     fn start(pace: Pace, clock: Clock) -> Result<Self> {
         match pace {
             Pace::Closed { requests } => Ok(Self::Closed {
-                left: AtomicU64::new(requests),
+                taken: AtomicU64::new(0),
+                requests,
             }),
             Pace::Open { rate, duration } => {
                 let (send, due) = mpsc::unbounded_channel();
@@ -247,9 +263,10 @@ impl Turns {
                     .name("bench-pace".to_owned())
                     .spawn(move || {
                         let start = clock.now();
-                        for offset in schedule(rate, duration) {
+                        for (number, offset) in (0..).zip(schedule(rate, duration)) {
                             thread::sleep(offset.saturating_sub(clock.now().since(start)));
-                            if send.send(start.after(offset)).is_err() {
+                            let due = start.after(offset);
+                            if send.send(Turn { number, due }).is_err() {
                                 return;
                             }
                         }
@@ -259,13 +276,14 @@ impl Turns {
         }
     }
 
-    /// Waits for the next turn; answers when its request was to be sent. `None`: all have been.
-    async fn next(&self, clock: Clock) -> Option<Moment> {
+    /// Waits for the next turn. `None`: all have been.
+    async fn next(&self, clock: Clock) -> Option<Turn> {
         match self {
-            Self::Closed { left } => left
-                .try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
-                .ok()
-                .map(|_| clock.now()),
+            Self::Closed { taken, requests } => {
+                let number = taken.fetch_add(1, Ordering::Relaxed);
+                let due = clock.now();
+                (number < *requests).then_some(Turn { number, due })
+            }
             Self::Open { due } => due.lock().await.recv().await,
         }
     }
@@ -276,4 +294,38 @@ fn schedule(rate: f64, duration: Duration) -> impl Iterator<Item = Duration> {
     (0..u64::MAX)
         .map(move |turn| Duration::from_secs_f64(float(turn) / rate))
         .take_while(move |moment| *moment < duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// However many connections ask, and in whatever pace: the requests are numbered from first to last, and so the bodies take turns.
+    #[tokio::test]
+    async fn turns_are_those_of_the_load_and_not_of_each_connection() -> Result<()> {
+        let clock = Clock::start();
+        let steady = Pace::Open {
+            rate: 1_000.0,
+            duration: Duration::from_millis(10),
+        };
+        for pace in [Pace::Closed { requests: 10 }, steady] {
+            let turns = Arc::new(Turns::start(pace, clock)?);
+            let mut connections = JoinSet::new();
+            for _ in 0..4 {
+                let turns = Arc::clone(&turns);
+                connections.spawn(async move {
+                    let mut numbers = vec![];
+                    while let Some(turn) = turns.next(clock).await {
+                        numbers.push(turn.number);
+                        tokio::task::yield_now().await;
+                    }
+                    numbers
+                });
+            }
+            let mut numbers = connections.join_all().await.concat();
+            numbers.sort_unstable();
+            assert_eq!(numbers, (0..10).collect::<Vec<_>>(), "{pace:?}");
+        }
+        Ok(())
+    }
 }
