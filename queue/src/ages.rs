@@ -29,7 +29,7 @@ impl Queue {
             FROM unnest($1::uuid[], $2::timestamptz[]) AS lane (endpoint_id, before) CROSS JOIN generate_series(0, 9) AS p (priority)
             CROSS JOIN LATERAL (
                 SELECT * FROM deliveries
-                WHERE endpoint_id = lane.endpoint_id AND priority = p.priority::smallint AND due_at < lane.before
+                WHERE purpose >= 0 AND endpoint_id = lane.endpoint_id AND priority = p.priority::smallint AND due_at < lane.before
                 ORDER BY due_at, id LIMIT $3
             ) AS d
             LIMIT $3"#,

@@ -151,7 +151,7 @@ impl Queue {
                 AS page (endpoint_id, priority, most, after_due, after_id)
             CROSS JOIN LATERAL (
                 SELECT * FROM deliveries
-                WHERE endpoint_id = page.endpoint_id AND priority = page.priority
+                WHERE purpose >= 0 AND endpoint_id = page.endpoint_id AND priority = page.priority
                     AND due_at <= $6 AND (due_at, id) > (page.after_due, page.after_id)
                 ORDER BY due_at, id
                 LIMIT page.most
@@ -229,11 +229,11 @@ impl Queue {
         let rows = sqlx::query!(
             r#"-- discover
             WITH RECURSIVE step AS (
-                (SELECT endpoint_id, priority, due_at FROM deliveries ORDER BY endpoint_id, priority, due_at LIMIT 1)
+                (SELECT endpoint_id, priority, due_at FROM deliveries WHERE purpose >= 0 ORDER BY endpoint_id, priority, due_at LIMIT 1)
                 UNION ALL
                 SELECT next.* FROM step CROSS JOIN LATERAL (
                     SELECT d.endpoint_id, d.priority, d.due_at FROM deliveries d
-                    WHERE (d.endpoint_id, d.priority) > (step.endpoint_id, step.priority)
+                    WHERE d.purpose >= 0 AND (d.endpoint_id, d.priority) > (step.endpoint_id, step.priority)
                     ORDER BY d.endpoint_id, d.priority, d.due_at
                     LIMIT 1
                 ) AS next
@@ -266,7 +266,7 @@ impl Queue {
             FROM unnest($1::uuid[]) AS e (id) CROSS JOIN generate_series(0, 10) AS p (priority)
             CROSS JOIN LATERAL (
                 SELECT due_at FROM deliveries
-                WHERE endpoint_id = e.id AND priority = p.priority::smallint AND due_at > $2
+                WHERE purpose >= 0 AND endpoint_id = e.id AND priority = p.priority::smallint AND due_at > $2
                 ORDER BY due_at, id LIMIT 1
             ) AS d
             GROUP BY e.id"#,

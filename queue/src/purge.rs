@@ -108,7 +108,7 @@ impl Queue {
         let ids = match (queue, endpoint) {
             (Some(queue), _) => {
                 sqlx::query_scalar!(
-                    "-- purge: of a queue\nSELECT id FROM deliveries WHERE queue_id = $1 AND id < $2 ORDER BY id LIMIT $3",
+                    "-- purge: of a queue\nSELECT id FROM deliveries WHERE purpose >= 0 AND queue_id = $1 AND id < $2 ORDER BY id LIMIT $3",
                     queue,
                     before,
                     BATCH
@@ -119,7 +119,7 @@ impl Queue {
             (None, Some(endpoint)) => {
                 sqlx::query_scalar!(
                     "-- purge: of an endpoint
-                    SELECT id FROM deliveries WHERE endpoint_id = $1 AND id < $2 ORDER BY priority, due_at, id LIMIT $3",
+                    SELECT id FROM deliveries WHERE purpose >= 0 AND endpoint_id = $1 AND id < $2 ORDER BY priority, due_at, id LIMIT $3",
                     endpoint,
                     before,
                     BATCH

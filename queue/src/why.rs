@@ -130,7 +130,7 @@ impl Queue {
             CROSS JOIN LATERAL (
                 SELECT count(*) AS number FROM (
                     SELECT FROM deliveries o
-                    WHERE o.endpoint_id = d.endpoint_id AND o.priority = p.priority::smallint AND o.due_at <= $2
+                    WHERE o.purpose >= 0 AND o.endpoint_id = d.endpoint_id AND o.priority = p.priority::smallint AND o.due_at <= $2
                         AND (o.due_at, o.id) < (d.due_at + (p.priority - d.priority) * make_interval(secs => $3), d.id)
                     ORDER BY o.due_at, o.id LIMIT $4
                 ) AS before

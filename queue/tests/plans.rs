@@ -179,6 +179,48 @@ async fn no_hot_statement_reads_more_than_its_batch() {
     }
 }
 
+/// Pages of the indexes of deliveries that were read.
+async fn index_pages(kit: &Kit) -> i64 {
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::query_scalar(
+        "SELECT sum(idx_blks_hit + idx_blks_read)::bigint FROM pg_statio_user_indexes WHERE relname = 'deliveries'",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .unwrap()
+}
+
+/// Where all had been delivered when it was analyzed, and the next ones come before what is dead has been vacuumed.
+#[tokio::test]
+async fn results_are_written_by_id_though_the_table_was_empty_when_it_was_analyzed() {
+    let kit = Kit::new().await;
+    let deep = kit.queue_with_endpoint("deep").await.id;
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off)")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    fill(&kit, BACKLOG).await;
+    sqlx::raw_sql("DELETE FROM deliveries; ANALYZE deliveries")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    kit.enqueue_some("deep", BATCH as usize).await;
+    let verdicts = [Verdict::Delivered, Verdict::Dead, Verdict::Retry { at: now() }];
+    let due = kit.due(deep, BATCH).await;
+    let finished: Vec<_> = due
+        .into_iter()
+        .zip(verdicts.iter().cycle())
+        .map(|(d, v)| kit.finished(d, 200, v.clone()))
+        .collect();
+    assert_eq!(finished.len(), BATCH as usize);
+    let before = index_pages(&kit).await;
+    cost(&kit, async |k| k.queue.finish(&finished).await.unwrap()).await;
+    let pages = index_pages(&kit).await - before;
+    // A few of each index for each of them.
+    assert!(pages <= i64::from(BATCH) * 12, "{pages} pages");
+}
+
 #[tokio::test]
 async fn a_look_for_what_is_to_be_told_reads_the_oldest_alone() {
     let kit = Kit::new().await;

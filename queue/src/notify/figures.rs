@@ -165,7 +165,7 @@ impl Queue {
             FROM unnest($1::uuid[]) AS lane (endpoint_id) CROSS JOIN generate_series(0, 9) AS p (priority)
             CROSS JOIN LATERAL (
                 SELECT due_at FROM deliveries
-                WHERE endpoint_id = lane.endpoint_id AND priority = p.priority::smallint AND due_at < $2
+                WHERE purpose >= 0 AND endpoint_id = lane.endpoint_id AND priority = p.priority::smallint AND due_at < $2
                 ORDER BY due_at, id LIMIT 1
             ) AS first
             GROUP BY lane.endpoint_id"#,

@@ -293,7 +293,7 @@ async fn look_at_waiting(
         r#"-- look at waiting tasks
         WITH newest AS MATERIALIZED (
             -- a delivery's id sorts as its task's does
-            SELECT task_id FROM deliveries WHERE queue_id = $1 AND id >= $5 AND id < $6 AND task_id < $6 ORDER BY id DESC LIMIT $7
+            SELECT task_id FROM deliveries WHERE purpose >= 0 AND queue_id = $1 AND id >= $5 AND id < $6 AND task_id < $6 ORDER BY id DESC LIMIT $7
         )
         SELECT looked.task_id AS "id!", coalesce(t.fanout, 0) AS "fanout!", coalesce(t.wanted, false) AS "wanted!", looked.rows AS "rows!"
         FROM (SELECT task_id, count(*) AS rows FROM newest GROUP BY task_id) AS looked LEFT JOIN LATERAL (
