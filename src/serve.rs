@@ -445,6 +445,7 @@ fn dispatcher_config(effective: &Effective, egress: push::Egress) -> dispatcher:
             ..push::Config::default()
         },
         max_in_flight: count(&settings::DISPATCHER_MAX_IN_FLIGHT),
+        max_unwritten: count(&settings::DISPATCHER_MAX_UNWRITTEN),
         buffer_bytes: effective.get(&settings::DISPATCHER_BUFFER_BYTES),
         drain_timeout: effective.get(&settings::DISPATCHER_DRAIN_TIMEOUT),
         lease_ttl: effective.get(&settings::DISPATCHER_LEASE_TTL),

@@ -9,13 +9,15 @@ use crate::push;
 pub struct Config {
     /// The client that makes the requests.
     pub push: push::Config,
-    /// Requests in flight on this node at once, their unwritten results included: bounds sockets, and the memory that
-    /// results take while the database is away.
+    /// Requests in flight on this node at once: bounds sockets, and their memory.
     pub max_in_flight: usize,
+    /// Results that are not written at which no request is begun: bounds the memory that they take while the database is away, and
+    /// what a crash makes arrive twice. Enough for a fifth of a second at full speed, by which a commit is late now and then.
+    pub max_unwritten: usize,
     /// Deliveries that one lane holds ready: a burst of several full batches goes from its commit straight to the lane, and is not read
     /// again. (Reading a delivery back costs about an eighth of its whole way; a small one takes some 1,200 bytes here.)
     pub lane_deliveries: usize,
-    /// Bytes that one lane holds ready at most; and never more than half of what all lanes together have left, so that some are
+    /// Bytes that one lane holds ready at most; and never more than its share of what all lanes together have left, so that some are
     /// always left for a lane that has none.
     pub lane_bytes: usize,
     /// Bytes that all lanes together hold ready or in flight. Beyond it a lane holds 4 KiB or one
@@ -37,6 +39,7 @@ impl Default for Config {
         Self {
             push: push::Config::default(),
             max_in_flight: 1_280,
+            max_unwritten: 1_280,
             lane_deliveries: 50_000,
             lane_bytes: 32 << 20,
             buffer_bytes: 32 << 20,

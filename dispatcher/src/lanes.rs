@@ -36,6 +36,7 @@ use crate::{
     results::Results,
     sequences::Sequences,
     shards::Shards,
+    share::share,
     views::Told,
     wakes::Wakes,
 };
@@ -120,7 +121,7 @@ impl Lanes {
             entries: RwLock::default(),
             clients,
             results,
-            permits: Permits::new(config.max_in_flight),
+            permits: Permits::new(config.max_in_flight, config.max_unwritten),
             line: Mutex::default(),
             pages: Mutex::default(),
             pages_wanted: Notify::new(),
@@ -136,7 +137,11 @@ impl Lanes {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.permits.taken()
+        self.permits.in_flight()
+    }
+
+    pub(crate) fn unwritten(&self) -> usize {
+        self.permits.unwritten()
     }
 
     fn may_push(&self, shard: u8) -> bool {
@@ -155,7 +160,7 @@ impl Lanes {
             used if used < buffer_bytes.saturating_mul(BEYOND) => Limits {
                 deliveries: lane_deliveries,
                 bytes: lane_bytes
-                    .min(buffer_bytes.saturating_sub(used) / 2)
+                    .min(share(buffer_bytes.saturating_sub(used), buffer_bytes))
                     .max(LANE_BYTES_ALWAYS),
             },
             _ => Limits {

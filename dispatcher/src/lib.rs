@@ -32,6 +32,7 @@ mod relief;
 mod results;
 mod sequences;
 mod shards;
+mod share;
 mod traces;
 mod views;
 mod wakes;
@@ -138,11 +139,6 @@ impl Dispatcher {
         self.0.shards.are_valid()
     }
 
-    /// Requests in flight, their unwritten results included.
-    pub fn in_flight(&self) -> usize {
-        self.0.lanes.in_flight()
-    }
-
     /// Brings this dispatcher's metrics in the queue's registry up to date.
     pub fn measure(&self) {
         self.0.metrics.measure(&self.0.lanes);
@@ -161,14 +157,15 @@ impl Dispatcher {
         }
         let begun = Instant::now();
         self.close();
-        while self.0.lanes.in_flight() > 0 && begun.elapsed() < self.0.drain_timeout {
+        let left = || self.0.lanes.in_flight() + self.0.lanes.unwritten();
+        while left() > 0 && begun.elapsed() < self.0.drain_timeout {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let left = self.0.lanes.in_flight();
+        let left = left();
         if left > 0 {
             warn!(
                 left,
-                "requests were still in flight when the time to drain was over; they are made again later"
+                "requests were still in flight, or their results unwritten, when the time to drain was over; they are made again later"
             );
         }
         self.0.stop.cancel();

@@ -172,7 +172,7 @@ mod tests {
             permits in 1usize..30,
             ends in prop::collection::vec(any::<prop::sample::Index>(), 100..800),
         ) {
-            let (people, mut line, pool) = (people(lanes), Line::default(), Permits::new(permits));
+            let (people, mut line, pool) = (people(lanes), Line::default(), Permits::new(permits, 1));
             let (mut held, mut flying) = (vec![0usize; lanes], Vec::new());
             // For each lane that waits with nothing: how often each other was served meanwhile.
             let mut waiting: Vec<Option<Vec<u8>>> = vec![None; lanes];

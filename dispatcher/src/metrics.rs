@@ -15,6 +15,8 @@ const ENDPOINTS: usize = 50;
 pub(crate) struct Metrics {
     in_flight: IntGauge,
     in_flight_limit: IntGauge,
+    unwritten: IntGauge,
+    unwritten_limit: IntGauge,
     shards: IntGauge,
     lanes: IntGaugeVec,
     breakers: IntGaugeVec,
@@ -54,13 +56,18 @@ impl Metrics {
         };
         let of_endpoint = ["queue", "endpoint"];
         Ok(Self {
-            in_flight: gauge(
-                "posthaste_in_flight",
-                "Requests to endpoints in flight, their unwritten results included.",
-            )?,
+            in_flight: gauge("posthaste_in_flight", "Requests to endpoints in flight.")?,
             in_flight_limit: gauge(
                 "posthaste_in_flight_limit",
                 "The most that may be in flight on this node (dispatcher.max_in_flight).",
+            )?,
+            unwritten: gauge(
+                "posthaste_results_unwritten",
+                "Results of requests that are not in the database yet.",
+            )?,
+            unwritten_limit: gauge(
+                "posthaste_results_unwritten_limit",
+                "How many of them there may be before no request is begun (dispatcher.max_unwritten).",
             )?,
             shards: gauge(
                 "posthaste_shards_owned",
@@ -106,6 +113,8 @@ impl Metrics {
         let now = clock();
         set(&self.in_flight, lanes.in_flight());
         set(&self.in_flight_limit, lanes.config.max_in_flight);
+        set(&self.unwritten, lanes.unwritten());
+        set(&self.unwritten_limit, lanes.config.max_unwritten);
         set(&self.shards, lanes.shards.owned().len());
         let mut views: Vec<Lane> = lanes
             .all()

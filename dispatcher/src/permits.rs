@@ -1,51 +1,74 @@
-//! The node's permits: how many requests are in flight at once, their unwritten results included.
+//! The node's permits: how many requests are in flight at once, and how many of their results wait to be written.
 //!
-//! How many a lane may have falls with the square of the part that is free (a dynamic threshold, after Choudhury and Hahne, "Dynamic
-//! queue length thresholds for shared-memory packet switches", 1998, whose threshold falls in proportion). So lanes that hang can never
-//! take all: the more of them, the fewer each, and something is always left for a lane that has none. With the square one lane alone may
-//! have 27 % of all, and with fifty that hang 18 % of all are free; in proportion, for as much left, one alone could have 8 %.
+//! Results that are not written yet are bounded by themselves, and take no permits: how many there are tells how the disk does, and nothing of
+//! lanes. With permits they left lanes that keep up nothing at all for as long as a commit took its time, when others hung.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use parking_lot::Mutex;
 
-/// What part of all permits one lane may hold while all are free: one part in so many.
-const SHARE: usize = 2;
+use crate::share::share;
 
 #[derive(Debug)]
 pub(crate) struct Permits {
-    free: AtomicUsize,
-    most: usize,
+    out: Mutex<Out>,
+    most: Out,
+}
+
+/// What there is of both.
+#[derive(Debug, Clone, Copy, Default)]
+struct Out {
+    in_flight: usize,
+    unwritten: usize,
 }
 
 impl Permits {
-    pub(crate) fn new(most: usize) -> Self {
+    /// So many requests in flight, and no new one while so many results are unwritten: both together are never more than their sum.
+    pub(crate) fn new(in_flight: usize, unwritten: usize) -> Self {
         Self {
-            free: AtomicUsize::new(most),
-            most,
+            out: Mutex::default(),
+            most: Out { in_flight, unwritten },
         }
     }
 
-    /// How many permits one lane may hold at this moment.
+    /// How many permits one lane may hold at this moment: its share, and one at least.
     pub(crate) fn share(&self) -> u32 {
-        let free = self.free.load(Ordering::Relaxed) as u64;
-        let share = free * free / (SHARE * self.most.max(1)) as u64;
+        let most = self.most.in_flight;
+        let share = share(most.saturating_sub(self.in_flight()), most);
         u32::try_from(share.max(1)).unwrap_or(u32::MAX)
     }
 
-    /// Takes one, if there is one.
+    /// Takes one for a request, if there is one.
     pub(crate) fn take(&self) -> bool {
-        self.free
-            .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |free| free.checked_sub(1))
-            .is_ok()
+        let mut out = self.out.lock();
+        let may = out.in_flight < self.most.in_flight && out.unwritten < self.most.unwritten;
+        out.in_flight += usize::from(may);
+        may
     }
 
-    /// Gives one back.
+    /// Gives one back with which no request was made.
     pub(crate) fn give(&self) {
-        self.free.fetch_add(1, Ordering::AcqRel);
+        self.out.lock().in_flight -= 1;
     }
 
-    /// How many are out.
-    pub(crate) fn taken(&self) -> usize {
-        self.most.saturating_sub(self.free.load(Ordering::Acquire))
+    /// The request has ended, and its result is to be written.
+    pub(crate) fn landed(&self) {
+        let mut out = self.out.lock();
+        out.in_flight -= 1;
+        out.unwritten += 1;
+    }
+
+    /// So many results are written.
+    pub(crate) fn written(&self, results: usize) {
+        self.out.lock().unwritten -= results;
+    }
+
+    /// Requests in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.out.lock().in_flight
+    }
+
+    /// Results that are not written.
+    pub(crate) fn unwritten(&self) -> usize {
+        self.out.lock().unwritten
     }
 }
 
@@ -53,48 +76,48 @@ impl Permits {
 mod tests {
     use super::*;
 
-    /// However many lanes hang, each takes what it may until none can: something is left for the next.
-    #[test]
-    fn hanging_lanes_leave_something() {
-        for lanes in [1, 50, 500, 2_000] {
-            let permits = Permits::new(4_096);
-            let mut held = vec![0; lanes];
-            for _ in 0..64 {
-                for lane in &mut held {
-                    if *lane < permits.share().min(64) && permits.take() {
-                        *lane += 1;
-                    }
-                }
-            }
-            assert!(permits.taken() < 4_096, "{lanes}");
-            assert!(held.iter().all(|held| *held > 0), "{lanes}");
-        }
-    }
-
-    /// With lanes that take what they can get: what each has, and what is left.
-    #[test]
-    fn one_alone_has_a_quarter_and_fifty_leave_a_sixth() {
-        for (lanes, each, left) in [(1, 340, 900), (10, 80, 400), (50, 20, 220), (500, 2, 60)] {
-            let permits = Permits::new(1_280);
-            let mut held = vec![0; lanes];
-            for _ in 0..1_280 {
-                for lane in &mut held {
-                    if *lane < permits.share() && permits.take() {
-                        *lane += 1;
-                    }
-                }
-            }
-            assert!(held.iter().all(|held| *held >= each), "{lanes}: {held:?}");
-            assert!(1_280 - permits.taken() >= left, "{lanes}: {}", permits.taken());
-        }
-    }
-
     #[test]
     fn none_is_made_or_lost() {
-        let permits = Permits::new(2);
+        let permits = Permits::new(2, 2);
         assert!(permits.take() && permits.take() && !permits.take());
         permits.give();
-        assert_eq!(permits.taken(), 1);
+        assert_eq!(permits.in_flight(), 1);
         assert!(permits.take());
+        permits.landed();
+        assert_eq!((permits.in_flight(), permits.unwritten()), (1, 1));
+        assert!(permits.take());
+    }
+
+    #[test]
+    fn nothing_is_begun_while_too_many_results_wait_for_the_disk() {
+        let permits = Permits::new(3, 2);
+        let mut begun = 0;
+        while permits.take() {
+            begun += 1;
+            if begun % 2 == 0 {
+                permits.landed();
+            }
+        }
+        assert_eq!((permits.in_flight(), permits.unwritten()), (2, 2));
+        permits.written(1);
+        assert!(permits.take() && !permits.take());
+        permits.landed();
+        assert!(!permits.take());
+        permits.written(2);
+        assert!(permits.take());
+    }
+
+    #[test]
+    fn results_that_wait_for_the_disk_cost_no_lane_its_share() {
+        let permits = Permits::new(1_280, 1_280);
+        (0..1_000).for_each(|_| assert!(permits.take()));
+        let share = permits.share();
+        assert_eq!(share, 30);
+        for _ in 0..1_280 {
+            assert!(permits.take());
+            permits.landed();
+            assert_eq!(permits.share(), share);
+        }
+        assert!(!permits.take());
     }
 }

@@ -1,5 +1,5 @@
 //! Results: group commit of what came of deliveries. Nothing is forgotten before it is written: while the database is away results are
-//! kept, and because each keeps its permit until it is written, pushing stops at a bound.
+//! kept, and pushing stops when too many are (see `permits`).
 
 use std::{sync::Arc, time::Duration};
 
@@ -23,7 +23,7 @@ pub(crate) struct Results(mpsc::UnboundedSender<Finished>);
 pub(crate) struct Written(mpsc::UnboundedReceiver<Finished>);
 
 pub(crate) fn channel() -> (Results, Written) {
-    // Its bound is that of the permits.
+    // Its bound is that of unwritten results.
     let (sender, receiver) = mpsc::unbounded_channel();
     (Results(sender), Written(receiver))
 }

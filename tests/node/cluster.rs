@@ -14,10 +14,10 @@ use crate::harness::{Account, Api, Home, Load, Node, Receiver, Reply, eventually
 /// Endpoints enough that two nodes have some each, whatever their ids.
 const ENDPOINTS: usize = 32;
 
-/// Requests in flight on a node: what its death can make arrive twice at most.
-const MAX_IN_FLIGHT: usize = 128;
+/// Requests in flight on a node, and results that it has not written: what its death can make arrive twice at most.
+const UNFINISHED: usize = 64 + 64;
 
-const IN_FLIGHT: &str = "dispatcher.max_in_flight=128";
+const BOUNDS: [&str; 2] = ["dispatcher.max_in_flight=64", "dispatcher.max_unwritten=64"];
 
 /// A node that keeps nothing of answers: by that its attempts are known from those of others.
 const KEEPS_NOTHING: &str = "dispatcher.response_body_kept=0";
@@ -65,7 +65,7 @@ async fn until_shared(api: &Api) {
 
 /// Two nodes that both push, and where to.
 async fn pair(home: &Home, receiver: &Receiver, lease: &[&str]) -> (Node, Node, Vec<(Endpoint, String)>) {
-    let settings = [lease, &[IN_FLIGHT]].concat();
+    let settings = [lease, &BOUNDS].concat();
     let first = home.start_as("first", &settings).await;
     let endpoints = make_endpoints(first.api(), receiver).await;
     let second = home
@@ -138,7 +138,7 @@ async fn a_killed_node_is_succeeded_when_its_lease_has_run_out() {
     .await;
     let account = Account::settle(&receiver, &all, &accepted).await;
     assert!(
-        account.repeated() <= MAX_IN_FLIGHT,
+        account.repeated() <= UNFINISHED,
         "{} arrived twice",
         account.repeated()
     );
@@ -154,7 +154,7 @@ async fn a_node_that_stops_hands_over_at_once_and_comes_back() {
     second.signal(Signal::TERM);
     assert_eq!(second.ended().await.code(), Some(0));
     let _again = home
-        .start_as("second", &[&lease[..], &[IN_FLIGHT, KEEPS_NOTHING]].concat())
+        .start_as("second", &[&lease[..], &BOUNDS, &[KEEPS_NOTHING]].concat())
         .await;
     until_shared(first.api()).await;
     let sent = load.stop().await;

@@ -10,12 +10,13 @@ use serde_json::json;
 
 use crate::harness::{Account, Api, Home, Load, Receiver, Reply, eventually, turns, until};
 
-/// Requests in flight on the node: what one kill can make arrive twice at most.
-const MAX_IN_FLIGHT: usize = 256;
+/// Requests in flight on the node, and results that it has not written: what one kill can make arrive twice at most.
+const UNFINISHED: usize = 128 + 128;
 
 /// Whoever waits for a lease to run out is still waiting when these tests have failed.
-const SETTINGS: [&str; 3] = [
-    "dispatcher.max_in_flight=256",
+const SETTINGS: [&str; 4] = [
+    "dispatcher.max_in_flight=128",
+    "dispatcher.max_unwritten=128",
     "dispatcher.lease_ttl=5m",
     "dispatcher.lease_renew=1s",
 ];
@@ -109,7 +110,7 @@ async fn a_node_killed_ten_times_loses_nothing() {
     let repeats = account.repeated_after();
     println!("{} tasks, repeats by life: {repeats:?}", sent.accepted.len());
     assert!(
-        repeats.values().all(|repeated| *repeated <= MAX_IN_FLIGHT),
+        repeats.values().all(|repeated| *repeated <= UNFINISHED),
         "{repeats:?}"
     );
 }

@@ -165,14 +165,16 @@ fn server_options(folder: &TempDir) -> embedded::Options {
     }
 }
 
-/// Results that cannot be written keep their permits: so memory is bounded, and pushing stops.
+/// Results that cannot be written are bounded, and so is memory: pushing stops.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pushing_stops_at_the_bound_while_results_cannot_be_written() {
-    const MAX_IN_FLIGHT: usize = 32;
+    /// In flight, and unwritten.
+    const MOST: usize = 16 + 16;
     let (_database, wire, home) = wired().await;
     let receiver = Receiver::start().await;
     let settings = [
-        "dispatcher.max_in_flight=32",
+        "dispatcher.max_in_flight=16",
+        "dispatcher.max_unwritten=16",
         "dispatcher.max_in_flight_per_endpoint=32",
     ];
     let (_node, api) = (home.start(&settings).await, home.api());
@@ -191,7 +193,7 @@ async fn pushing_stops_at_the_bound_while_results_cannot_be_written() {
     gate.open();
     tokio::time::sleep(AWAY / 2).await;
     assert!(
-        receiver.count("/") <= MAX_IN_FLIGHT,
+        receiver.count("/") <= MOST,
         "{} requests were made",
         receiver.count("/")
     );

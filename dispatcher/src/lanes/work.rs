@@ -186,6 +186,7 @@ impl Lanes {
             if signs.accepted && target.endpoint.status == EndpointStatus::Disabled {
                 self.enable(entry.id);
             }
+            self.permits.landed();
             self.results.send(finished);
             if self.line.lock().is_empty() {
                 next = self.next(&entry);
@@ -253,7 +254,7 @@ impl Lanes {
         });
     }
 
-    /// Results are committed: their deliveries leave the lanes' memory, and their permits go to the next in line.
+    /// Results are committed: their deliveries leave the lanes' memory, and lanes that waited for that go on.
     pub(crate) fn settled(self: &Arc<Self>, finished: &[Finished]) {
         let mut touched: HashMap<EndpointId, Arc<Entry>> = HashMap::new();
         for one in finished {
@@ -271,8 +272,8 @@ impl Lanes {
                 entry.lane.lock().settled(one.delivery.id, again_at);
                 touched.insert(id, entry);
             }
-            self.permits.give();
         }
+        self.permits.written(finished.len());
         self.sequences.freed(finished);
         for entry in touched.values() {
             self.move_on(entry);
