@@ -38,8 +38,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             push: push::Config::default(),
-            max_in_flight: 1_280,
-            max_unwritten: 1_280,
+            max_in_flight: 1_024,
+            max_unwritten: 1_024,
             lane_deliveries: 50_000,
             lane_bytes: 32 << 20,
             buffer_bytes: 32 << 20,

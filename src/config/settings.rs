@@ -187,11 +187,11 @@ settings! {
     GATEWAY_WRONG_KEYS_MAX: Count = "gateway.wrong_keys_max", Fixed("20"), Count(1, 1_000_000);
 
     /// Attempts in flight on this node at most; each holds a socket and some 25 kB. What one endpoint gets falls with the
-    /// square of what is left: alone it gets up to 342, and fifty that hang leave a sixth to the others.
-    DISPATCHER_MAX_IN_FLIGHT: Count = "dispatcher.max_in_flight", Fixed("1280"), Count(1, 65_536);
+    /// square of what is left: alone it gets up to 274, and fifty that hang leave a sixth to the others.
+    DISPATCHER_MAX_IN_FLIGHT: Count = "dispatcher.max_in_flight", Fixed("1024"), Count(1, 65_536);
     /// Results of attempts that are not written yet at which no attempt is begun: they are kept while the database is away, and a crash makes as
     /// many arrive twice. Enough for the fifth of a second that a commit may take now and then.
-    DISPATCHER_MAX_UNWRITTEN: Count = "dispatcher.max_unwritten", Fixed("1280"), Count(1, 65_536);
+    DISPATCHER_MAX_UNWRITTEN: Count = "dispatcher.max_unwritten", Fixed("1024"), Count(1, 65_536);
     /// Attempts in flight to one endpoint at most: many enough that a slow answer does not hold the line, few enough
     /// not to drown a small receiver.
     DISPATCHER_MAX_IN_FLIGHT_PER_ENDPOINT: Count =

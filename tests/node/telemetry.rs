@@ -90,7 +90,7 @@ async fn monitoring_reads_what_is_listed() {
         ("posthaste_attempt_seconds_count{outcome=\"5xx\"}", 2.0),
         ("posthaste_backlog_deliveries{queue=\"mail\"}", 0.0),
         ("posthaste_shards_owned", 256.0),
-        ("posthaste_in_flight_limit", 1280.0),
+        ("posthaste_in_flight_limit", 1024.0),
         ("posthaste_wrong_keys_total", 1.0),
     ] {
         assert_eq!(value(&all, series), Some(expected), "{series} in\n{all}");

@@ -236,7 +236,7 @@ fn lane_wait(lane: &Lane, now: DateTime<Utc>) -> (DeliveryWait, String, Option<D
         ),
         LaneWait::Permit => (
             DeliveryWait::Permit,
-            "as many requests of the node are in flight as may be".to_owned(),
+            "as many requests of the node are in flight, or their results unwritten, as may be".to_owned(),
             None,
         ),
         LaneWait::Nothing | LaneWait::Work | LaneWait::Enabling | LaneWait::Hold => {
