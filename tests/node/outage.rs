@@ -175,7 +175,7 @@ async fn pushing_stops_at_the_bound_while_results_cannot_be_written() {
     let settings = [
         "dispatcher.max_in_flight=16",
         "dispatcher.max_unwritten=16",
-        "dispatcher.max_in_flight_per_endpoint=32",
+        "dispatcher.max_in_flight_per_endpoint=16",
     ];
     let (_node, api) = (home.start(&settings).await, home.api());
     api.make_queue("q").await;
