@@ -1,4 +1,4 @@
-//! How many requests a second the push client posts on one thread, beside the bare pooled client it is built on.
+//! How many requests a second the push client posts on one thread, beside hyper's pooled client.
 //!
 //! ```text
 //! cargo run --release -p dispatcher --example push_rate [requests a round] [rounds]
@@ -159,14 +159,14 @@ async fn post_bare(client: Bare, url: Uri) {
 
 #[expect(clippy::disallowed_methods, reason = "a program of its own is an edge")]
 async fn push(client: Client, url: Uri) {
-    let request = Request {
-        url,
+    let request = || Request {
+        url: url.clone(),
         headers: headers(),
         body: BODY,
         timeout: Duration::from_secs(30),
         connect_timeout: Duration::from_secs(5),
     };
-    let (outcome, _) = client.push(request, Utc::now).await;
+    let (outcome, _) = client.push(&request, Utc::now).await;
     let Outcome::Answered(answer) = outcome else {
         panic!("{outcome:?}");
     };

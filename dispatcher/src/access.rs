@@ -110,11 +110,11 @@ impl Access {
         }
     }
 
-    /// Makes the request, with a token if it takes one: fetching that is part of the attempt and of its time.
+    /// Has the request made and pushes it, with a token if it takes one: fetching that is part of the attempt and of its time.
     pub(crate) async fn push(
         &self,
         clients: &Clients,
-        mut request: push::Request,
+        make: &(dyn Fn() -> push::Request + Sync),
         clock: fn() -> DateTime<Utc>,
     ) -> (Outcome, Timing) {
         if let Some(failure) = &self.broken {
@@ -122,10 +122,10 @@ impl Access {
         }
         let client = self.client.as_ref().unwrap_or(&clients.everyones);
         let Some(tokens) = &self.tokens else {
-            return client.push(request, clock).await;
+            return client.push(make, clock).await;
         };
         let begun = Instant::now();
-        let limit = request.timeout;
+        let limit = make().timeout;
         let fetched = tokio::time::timeout(limit, tokens.token(clock)).await;
         let token = match fetched
             .unwrap_or_else(|_| Err(cannot(&format!("no access token came within {limit:?}"))))
@@ -139,9 +139,14 @@ impl Access {
                 return (Outcome::Failed(failure), timing);
             }
         };
-        request.headers.insert(header::AUTHORIZATION, token.value.clone());
-        request.timeout = limit.saturating_sub(begun.elapsed());
-        let (outcome, mut timing) = client.push(request, clock).await;
+        let left = limit.saturating_sub(begun.elapsed());
+        let make = || {
+            let mut request = make();
+            request.headers.insert(header::AUTHORIZATION, token.value.clone());
+            request.timeout = left;
+            request
+        };
+        let (outcome, mut timing) = client.push(&make, clock).await;
         timing.total_us = micros(begun.elapsed());
         if let Outcome::Answered(answer) = &outcome
             && answer.status == 401

@@ -169,8 +169,8 @@ pub(crate) async fn attempt(
     }
     let number = delivery.attempts + 1;
     let traced = Traced::begin(&delivery, &target.endpoint, id, begun);
-    let request = target.request(&delivery, traced.sent, number, begun);
-    let (outcome, mut timing) = target.access.push(clients, request, clock).await;
+    let make = || target.request(&delivery, traced.sent, number, begun);
+    let (outcome, mut timing) = target.access.push(clients, &make, clock).await;
     timing.wait_us = micros((begun - delivery.due_at).to_std().unwrap_or_default());
     let ended_at = clock();
     let settings = &target.endpoint.settings;

@@ -101,7 +101,7 @@ impl Tokens {
             kind: FailureKind::Auth,
             detail: format!("no access token came from {}: {why}", self.host),
         };
-        let (outcome, _) = self.client.push(self.request(), clock).await;
+        let (outcome, _) = self.client.push(&|| self.request(), clock).await;
         match outcome {
             Outcome::Failed(failure) => Err(failed(failure.detail)),
             Outcome::Answered(answer) => read(answer.status, &answer.body, Instant::now()).map_err(failed),

@@ -1,5 +1,5 @@
-//! The client of the load and of the bare baseline: hyper's pooled one, which is what the dispatcher pushes with and what a Rust program
-//! would use that posts to the receiver itself. (One connection driven by hand posts about half as many more.)
+//! The client of the load and of the bare baseline: hyper's pooled one, which is what a Rust program would use that posts to the
+//! receiver itself. (One connection driven by hand posts about half as many more.)
 
 use std::time::Duration;
 

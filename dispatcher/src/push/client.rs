@@ -9,12 +9,12 @@ use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, RETRY_AFTER, USE
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use queue::outcome::{Answer, FailureKind, Outcome, Timing};
 use queue::retry_after;
 
-use super::connect::{ConnectError, Connector};
+use super::connect::Connector;
+use super::connection::{Connection, Unanswered};
+use super::pool::{NoConnection, Place, Pool};
 use super::progress::{self, Progress, Stage, micros_since};
 use super::stream::Link;
 use super::tls::{Identity, IdentityError};
@@ -22,16 +22,6 @@ use super::{Config, ConfigError, failure, read};
 
 /// The smallest read buffer that hyper accepts.
 const HEAD_MAX_AT_LEAST: usize = 8192;
-/// What hyper's parser holds on the stack; a limit set to anything else moves it to the heap.
-const HEADERS_ON_STACK: usize = 100;
-/// How much of a body an HTTP/2 endpoint may send ahead of its being read: what the protocol starts with.
-const HTTP2_STREAM_WINDOW: u32 = 65_535;
-/// The same for all streams of a connection, so that a few bodies that nobody reads do not stop the rest.
-const HTTP2_CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// When an HTTP/2 connection has been silent so long while requests wait, it is asked whether it lives...
-const HTTP2_PING_AFTER: Duration = Duration::from_secs(10);
-/// ...and given up when it does not answer in this time.
-const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A request to be posted once.
 #[derive(Debug, Clone)]
@@ -57,9 +47,7 @@ struct Shared {
     config: Config,
     connector: Connector,
     user_agent: HeaderValue,
-    pooled: legacy::Client<Connector, Full<Bytes>>,
-    /// Keeps nothing alive, so that what it sends goes over a connection made for it.
-    fresh: legacy::Client<Connector, Full<Bytes>>,
+    pool: Pool,
 }
 
 impl std::fmt::Debug for Client {
@@ -84,17 +72,12 @@ impl Client {
     }
 
     fn over(connector: Connector, config: Config, user_agent: HeaderValue) -> Result<Self, ConfigError> {
-        let mut builder = builder(&config)?;
-        let pooled = builder
-            .pool_max_idle_per_host(config.pool_idle_per_host)
-            .build(connector.clone());
-        let fresh = builder.pool_max_idle_per_host(0).build(connector.clone());
+        let pool = Pool::new(connector.clone(), &config)?;
         Ok(Self(Arc::new(Shared {
             config,
             connector,
             user_agent,
-            pooled,
-            fresh,
+            pool,
         })))
     }
 
@@ -109,26 +92,30 @@ impl Client {
         })
     }
 
-    /// Posts `request` once and says what came of it and how long its parts took. `now` is asked for the time when an
-    /// answer's `Retry-After` is relative to it. [`Timing::wait_us`] is left 0: the wait was before this.
+    /// Posts a request once and says what came of it and how long its parts took. `make` makes the request, the same each time: a second
+    /// time for a second try, as keeping a copy for that would cost every attempt a microsecond. `now` is asked for the time when an answer's
+    /// `Retry-After` is relative to it. [`Timing::wait_us`] is left 0: the wait was before this.
     ///
     /// Never fails otherwise than as an [`Outcome::Failed`], and never takes longer than the request's timeout.
-    pub fn push(
-        &self,
-        request: Request,
-        now: impl Fn() -> DateTime<Utc>,
-    ) -> impl Future<Output = (Outcome, Timing)> {
-        let progress = Progress::new(request.connect_timeout);
-        let limit = request.timeout;
+    pub fn push<'a>(
+        &'a self,
+        make: &'a (dyn Fn() -> Request + Sync),
+        now: impl Fn() -> DateTime<Utc> + 'a,
+    ) -> impl Future<Output = (Outcome, Timing)> + 'a {
+        let first = make();
+        let limit = first.timeout;
         let mut attempt = Attempt {
             shared: &self.0,
-            request: self.0.prepare(request),
+            url: first.url.clone(),
+            connect_timeout: first.connect_timeout,
+            first: Some(self.0.prepare(first)),
+            make,
             start: Instant::now(),
             head: None,
         };
         // Blocks that borrow what they are given, not functions that are given it: what is moved into an async
         // function is kept in it twice, and all of this is copied when the attempt is spawned.
-        progress::scope(progress, async move {
+        progress::scope(Progress::default(), async move {
             let ended = tokio::time::timeout(limit, attempt.exchange(&now)).await;
             let outcome = ended.unwrap_or_else(|_| {
                 let status = attempt.head.as_ref().map(|head| head.status);
@@ -142,8 +129,12 @@ impl Client {
 /// One attempt under way.
 struct Attempt<'a> {
     shared: &'a Shared,
-    /// For the next try.
-    request: http::Request<Full<Bytes>>,
+    url: Uri,
+    connect_timeout: Duration,
+    /// For the first try.
+    first: Option<http::Request<Full<Bytes>>>,
+    /// For the second.
+    make: &'a (dyn Fn() -> Request + Sync),
     start: Instant,
     head: Option<Head>,
 }
@@ -156,50 +147,113 @@ struct Head {
     kept_alive: bool,
 }
 
+/// Nothing came of a connection that was kept alive but that it was dead: the request is sent once more. RFC 9110, section 9.2.2, allows it
+/// where repeating does no harm, and a receiver tells by the delivery's id whether it has seen it before.
+struct Stale;
+
 impl Attempt<'_> {
     async fn exchange(&mut self, now: &impl Fn() -> DateTime<Utc>) -> Outcome {
         let shared = self.shared;
-        let first = self.next_try();
-        let mut answer = shared.pooled.request(first).await;
-        if match &answer {
-            Ok(answer) => is_farewell(answer),
-            Err(error) => shared.was_stale(error),
-        } {
-            let second = self.next_try();
-            answer = shared.fresh.request(second).await;
+        let place = match Place::of(&self.url) {
+            Ok(place) => place,
+            Err(error) => return Outcome::Failed(error.failure()),
+        };
+        if let Some(mut kept) = shared.pool.kept(&place).await
+            && let Ok(outcome) = self.over(&mut kept, true, now).await
+        {
+            shared.pool.give_back(place, kept).await;
+            return outcome;
         }
-        let mut answer = match answer {
+        // Making one is rare, and takes much room: not in every attempt.
+        let making = shared.pool.make(&place, &self.url, self.connect_timeout);
+        let mut made = match Box::pin(making).await {
+            Ok(made) => made,
+            Err(NoConnection::Connect(error)) => return Outcome::Failed(error.failure()),
+            Err(NoConnection::Http(error)) => {
+                return Outcome::Failed(failure::of(&error, None, &shared.config));
+            }
+        };
+        progress::enter(Stage::Waiting);
+        match self.over(&mut made, false, now).await {
+            Ok(outcome) => {
+                shared.pool.give_back(place, made).await;
+                outcome
+            }
+            // Said of one that was kept only.
+            Err(Stale) => Outcome::Failed(failure::reset(None)),
+        }
+    }
+
+    /// Sends the request over a connection, which was kept alive or made for it, and takes the answer.
+    async fn over(
+        &mut self,
+        connection: &mut Connection,
+        kept_alive: bool,
+        now: &impl Fn() -> DateTime<Utc>,
+    ) -> Result<Outcome, Stale> {
+        let request = self.next_try();
+        match connection {
+            Connection::Http1(one) => {
+                let (link, answer) = (one.link.clone(), one.send(request));
+                one.drive(self.take(answer, &link, kept_alive, now)).await
+            }
+            Connection::Http2(one) => {
+                let (link, answer) = (one.link.clone(), one.send(request));
+                self.take(answer, &link, kept_alive, now).await
+            }
+        }
+    }
+
+    async fn take(
+        &mut self,
+        answer: impl Future<Output = Result<Response<Incoming>, Unanswered>>,
+        link: &Link,
+        kept_alive: bool,
+        now: &impl Fn() -> DateTime<Utc>,
+    ) -> Result<Outcome, Stale> {
+        let config = &self.shared.config;
+        let mut answer = match answer.await {
+            Ok(answer) if kept_alive && is_farewell(&answer) => return Err(Stale),
             Ok(answer) => answer,
-            Err(error) => return Outcome::Failed(failure::of(&error, None, &shared.config)),
+            Err(Unanswered::NotSent) if kept_alive => return Err(Stale),
+            Err(Unanswered::NotSent) => return Ok(Outcome::Failed(failure::reset(None))),
+            Err(Unanswered::Failed(error)) => {
+                let failure = failure::of(&error, None, config);
+                // The endpoint had closed it, or closed it on seeing the request, without a byte of an answer.
+                if kept_alive && failure.kind == FailureKind::Reset && !link.is_answering() {
+                    return Err(Stale);
+                }
+                return Ok(Outcome::Failed(failure));
+            }
         };
         let status = answer.status().as_u16();
         self.head = Some(Head {
             status,
             at_us: micros_since(self.start),
-            kept_alive: is_kept_alive(answer.extensions()),
+            kept_alive,
         });
         progress::enter(Stage::Reading);
         let retry_after = answer
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| retry_after::resolve(value.to_str().ok()?, now()));
-        match read::body(answer.body_mut(), shared.config.response_body_kept).await {
-            Ok((body, truncated)) => Outcome::Answered(Answer {
-                status,
-                headers: read::headers(answer.headers(), shared.config.response_headers_kept),
-                body,
-                truncated,
-                retry_after,
-            }),
-            Err(error) => Outcome::Failed(failure::of(&error, Some(status), &shared.config)),
-        }
+        Ok(
+            match read::body(answer.body_mut(), config.response_body_kept).await {
+                Ok((body, truncated)) => Outcome::Answered(Answer {
+                    status,
+                    headers: read::headers(answer.headers(), config.response_headers_kept),
+                    body,
+                    truncated,
+                    retry_after,
+                }),
+                Err(error) => Outcome::Failed(failure::of(&error, Some(status), config)),
+            },
+        )
     }
 
-    /// What to send, leaving a clone for another try. The original goes: the client adds a header to it, which would
-    /// make a clone, that has no room for more, allocate again.
     fn next_try(&mut self) -> http::Request<Full<Bytes>> {
-        let spare = self.request.clone();
-        std::mem::replace(&mut self.request, spare)
+        let first = self.first.take();
+        first.unwrap_or_else(|| self.shared.prepare((self.make)()))
     }
 
     /// How long the parts took, now that the attempt has ended.
@@ -240,30 +294,6 @@ impl Shared {
         }
         prepared
     }
-
-    /// Whether `error` is that of a kept-alive connection that the endpoint had already closed, or closed on seeing
-    /// the request, without a byte of an answer. Such a request is sent once more: RFC 9110, section 9.2.2, allows it
-    /// where repeating does no harm, and a receiver tells by the delivery's id whether it has seen it before.
-    fn was_stale(&self, error: &legacy::Error) -> bool {
-        let Some(connection) = error.connect_info() else {
-            // It never came to a connection. If that was not the connector's doing, the request waited for another
-            // one's connection, which failed: nothing was sent.
-            return error.is_connect()
-                && std::error::Error::source(error).is_none_or(|source| !source.is::<ConnectError>());
-        };
-        let mut known = http::Extensions::new();
-        connection.get_extras(&mut known);
-        is_kept_alive(&known)
-            && !known.get().is_some_and(Link::is_answering)
-            && failure::of(error, None, &self.config).kind == FailureKind::Reset
-    }
-}
-
-/// Whether a connection, by what is known of it, was there before the attempt of this task.
-fn is_kept_alive(known: &http::Extensions) -> bool {
-    known
-        .get()
-        .is_some_and(|link: &Link| !progress::has_made(link.id()))
 }
 
 /// Whether an answer is not one to the request, but what some receivers say when they close a connection that was idle
@@ -274,25 +304,4 @@ fn is_farewell(answer: &Response<Incoming>) -> bool {
             .headers()
             .get(CONNECTION)
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
-        && is_kept_alive(answer.extensions())
-}
-
-fn builder(config: &Config) -> Result<legacy::Builder, ConfigError> {
-    let head_max = u32::try_from(config.response_head_max)
-        .map_err(|_| ConfigError::HeadMaxHuge(config.response_head_max))?;
-    let mut builder = legacy::Client::builder(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(config.pool_idle_timeout)
-        .http1_max_buf_size(config.response_head_max)
-        .http2_max_header_list_size(head_max)
-        .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW)
-        .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
-        .http2_keep_alive_interval(HTTP2_PING_AFTER)
-        .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT);
-    if config.response_headers_max != HEADERS_ON_STACK {
-        builder.http1_max_headers(config.response_headers_max);
-    }
-    Ok(builder)
 }

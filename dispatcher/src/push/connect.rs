@@ -3,21 +3,17 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::Uri;
-use hyper_util::rt::TokioIo;
 use queue::outcome::{Failure, FailureKind};
 use rustls::RootCertStore;
 use tokio::net::TcpStream;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
-use tower_service::Service;
 
 use super::progress::{self, Parts, Stage, micros_since};
 use super::proxy::{Proxy, ProxyError};
@@ -86,7 +82,7 @@ fn explain(error: &io::Error) -> String {
     }
 }
 
-/// Makes connections for the pooled client, which knows them by scheme, host and port.
+/// Makes connections.
 #[derive(Clone)]
 pub(super) struct Connector(Arc<Means>);
 
@@ -133,25 +129,16 @@ impl Connector {
             tls: tls::connector(Arc::clone(&means.roots), own)?,
         })))
     }
+
+    /// A connection to where a URL leads, made within `limit`.
+    pub(super) async fn connect(&self, url: &Uri, limit: Duration) -> Result<Stream, ConnectError> {
+        self.0.connect(url, limit).await
+    }
 }
 
-impl Service<Uri> for Connector {
-    type Response = TokioIo<Stream>;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, target: Uri) -> Self::Future {
-        let means = Arc::clone(&self.0);
-        let limit = progress::connect_timeout();
-        Box::pin(async move {
-            let stream = means.connect(&target, limit).await?;
-            progress::made(stream.id());
-            Ok(TokioIo::new(stream))
-        })
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").finish_non_exhaustive()
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn timeout(limit: Duration, stage: Stage, status: Option<u16>) -> Fai
     }
 }
 
-fn reset(status: Option<u16>) -> Failure {
+pub(super) fn reset(status: Option<u16>) -> Failure {
     let detail = match status {
         None => "the endpoint closed the connection without answering".to_owned(),
         Some(status) => {

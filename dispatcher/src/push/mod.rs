@@ -5,6 +5,7 @@
 //!   there is one; at most one second try when a kept-alive connection turns out to be dead.
 //! - [`Egress`] decides which addresses may be connected to.
 //! - `connect` resolves, asks the guard about every address, connects to one it allowed, and speaks TLS.
+//! - `connection` speaks HTTP over it, and `pool` keeps it for the next attempt.
 //! - `proxy` makes the connection through a proxy of the operator's, to an address that was vetted here all the same.
 //! - `read` keeps what is kept of an answer; `failure` names what went wrong, by the type of the error.
 //!
@@ -13,8 +14,10 @@
 mod client;
 mod config;
 mod connect;
+mod connection;
 mod failure;
 mod guard;
+mod pool;
 mod progress;
 mod proxy;
 mod read;

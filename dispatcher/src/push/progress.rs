@@ -1,18 +1,14 @@
 //! How far the attempt of the current task has come.
 //!
-//! The pooled client hands its connector nothing but a scheme, host and port. What belongs to one attempt (its connect
-//! limit on the way in, its timings on the way out) therefore travels beside it, as a task-local. A connector that
-//! outlives its attempt, because an idle connection served it sooner, finds nothing here and reports to no one.
+//! An attempt whose time is over is dropped wherever it is. What it was doing, and how long the parts of that took, therefore lies beside it, as a
+//! task-local.
 
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 tokio::task_local! {
     static PROGRESS: Progress;
 }
-
-/// The connect limit of a connection that is made for no attempt; the default of an attempt's own.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What an attempt is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,19 +31,15 @@ pub(super) struct Parts {
 /// The state of one attempt, held by the task that makes it.
 #[derive(Debug)]
 pub(super) struct Progress {
-    connect_timeout: Duration,
     stage: Cell<Stage>,
     parts: Cell<Parts>,
-    made: Cell<Option<u64>>,
 }
 
-impl Progress {
-    pub(super) fn new(connect_timeout: Duration) -> Self {
+impl Default for Progress {
+    fn default() -> Self {
         Self {
-            connect_timeout,
             stage: Cell::new(Stage::Waiting),
             parts: Cell::default(),
-            made: Cell::new(None),
         }
     }
 }
@@ -55,13 +47,6 @@ impl Progress {
 /// Runs an attempt with this as its progress.
 pub(super) fn scope<F: Future>(progress: Progress, attempt: F) -> impl Future<Output = F::Output> {
     PROGRESS.scope(progress, attempt)
-}
-
-/// The connect limit of the attempt that this task makes.
-pub(super) fn connect_timeout() -> Duration {
-    PROGRESS
-        .try_with(|progress| progress.connect_timeout)
-        .unwrap_or(CONNECT_TIMEOUT)
 }
 
 /// Notes what the attempt does from now on.
@@ -72,21 +57,6 @@ pub(super) fn enter(stage: Stage) {
 /// Notes that making a connection has come this far.
 pub(super) fn note(parts: Parts) {
     let _ = PROGRESS.try_with(|progress| progress.parts.set(parts));
-}
-
-/// Notes that the attempt made this connection itself.
-pub(super) fn made(connection: u64) {
-    let _ = PROGRESS.try_with(|progress| {
-        progress.made.set(Some(connection));
-        progress.stage.set(Stage::Waiting);
-    });
-}
-
-/// Whether the attempt made this connection itself, so that it was not kept alive from before.
-pub(super) fn has_made(connection: u64) -> bool {
-    PROGRESS
-        .try_with(|progress| progress.made.get() == Some(connection))
-        .unwrap_or(false)
 }
 
 /// What the attempt is doing.

@@ -3,38 +3,29 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
-/// What is known of a connection wherever an answer or an error of it arrives: the pooled client passes it on.
+/// What is known of a connection to who waits for an answer on it.
 #[derive(Debug, Clone)]
 pub(super) struct Link(Arc<Known>);
 
 #[derive(Debug)]
 struct Known {
-    id: u64,
     http2: bool,
     answering: AtomicBool,
 }
 
 impl Link {
     fn new(http2: bool) -> Self {
-        static MADE: AtomicU64 = AtomicU64::new(0);
         Self(Arc::new(Known {
-            id: MADE.fetch_add(1, Ordering::Relaxed),
             http2,
             answering: AtomicBool::new(false),
         }))
-    }
-
-    /// A number that no other connection of this process has.
-    pub(super) fn id(&self) -> u64 {
-        self.0.id
     }
 
     /// Whether anything was received since the last time something was sent. Always false for HTTP/2, where requests
@@ -75,19 +66,12 @@ impl Stream {
         }
     }
 
-    pub(super) fn id(&self) -> u64 {
-        self.link.id()
+    pub(super) fn is_http2(&self) -> bool {
+        self.link.0.http2
     }
-}
 
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(self.link.clone());
-        if self.link.0.http2 {
-            connected.negotiated_h2()
-        } else {
-            connected
-        }
+    pub(super) fn link(&self) -> &Link {
+        &self.link
     }
 }
 

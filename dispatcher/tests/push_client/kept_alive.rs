@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use dispatcher::push::{Client, Config};
 use queue::outcome::FailureKind;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::mpsc;
 
-use crate::receiver::{Receiver, answered, client, fails, read_request, rest};
+use crate::receiver::{Receiver, answered, client, config, fails, read_request, rest};
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -193,4 +195,52 @@ async fn many_at_once_are_all_answered() {
     while let Some(pushed) = pushes.join_next().await {
         pushed.expect("every push was answered");
     }
+}
+
+/// Nobody else would ever close them.
+#[tokio::test]
+async fn idle_connections_are_let_go_of() {
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    let receiver = Receiver::start(move |mut tcp, number| {
+        let ended = ended.clone();
+        async move {
+            while read_request(&mut tcp).await.is_some() {
+                tcp.write_all(OK).await.expect("written");
+            }
+            let _ = ended.send(number);
+        }
+    })
+    .await;
+    let client = Client::new(Config {
+        pool_idle_timeout: Duration::from_millis(200),
+        ..config()
+    });
+    let client = client.expect("a client");
+    answered(&client, &receiver.url()).await;
+    // With no further push.
+    let end = tokio::time::timeout(Duration::from_secs(20), ends.recv()).await;
+    assert_eq!(end.expect("it was closed"), Some(0));
+    // And what looks after them begins anew.
+    answered(&client, &receiver.url()).await;
+    let end = tokio::time::timeout(Duration::from_secs(20), ends.recv()).await;
+    assert_eq!(end.expect("it was closed"), Some(1));
+}
+
+#[tokio::test]
+async fn none_is_kept_where_none_may_be() {
+    let receiver = Receiver::start(|mut tcp, _| async move {
+        while read_request(&mut tcp).await.is_some() {
+            tcp.write_all(OK).await.expect("written");
+        }
+    })
+    .await;
+    let client = Client::new(Config {
+        pool_idle_per_host: 0,
+        ..config()
+    });
+    let client = client.expect("a client");
+    for _ in 0..3 {
+        answered(&client, &receiver.url()).await;
+    }
+    assert_eq!(receiver.connections(), 3);
 }

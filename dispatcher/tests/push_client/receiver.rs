@@ -157,7 +157,7 @@ pub(crate) fn now() -> DateTime<Utc> {
 }
 
 pub(crate) async fn push(client: &Client, request: Request) -> (Outcome, Timing) {
-    client.push(request, now).await
+    client.push(&|| request.clone(), now).await
 }
 
 /// Posts to `url` and expects an answer.

@@ -48,7 +48,7 @@ pub(crate) use self::{
     secrets::{jwk, public_keys},
 };
 
-/// A caller at the gateway. Handlers get it as an extractor behind [`crate::auth::require_caller`].
+/// A caller at the gateway. Handlers get it as an extractor behind the guard of the routes that want a key.
 #[derive(Debug, Clone)]
 pub(crate) struct Acting {
     gateway: Gateway,

@@ -13,10 +13,8 @@ use std::{
 };
 
 use axum::{
-    extract::{Request, State},
-    http::{Extensions, HeaderMap, Method, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
+    extract::Request,
+    http::{Extensions, HeaderMap, header},
 };
 use chrono::{DateTime, Utc};
 use queue::keys::{self, KeyEntry, KeyLook};
@@ -28,7 +26,6 @@ pub(crate) use self::{
 };
 use crate::{
     caller::Caller,
-    metrics::Asked,
     problem::{Kind, Refusal},
     state::Gateway,
     time,
@@ -47,33 +44,6 @@ impl Peer {
     /// The same, where it was looked for already.
     pub(crate) fn or_nowhere(found: Option<Self>) -> Self {
         found.unwrap_or(Self(IpAddr::V6(Ipv6Addr::UNSPECIFIED)))
-    }
-}
-
-/// Lets through who has a valid key, and puts the [`Caller`] into the request's extensions.
-pub(crate) async fn require_caller(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
-    let asked = Asked::rest(&request, Instant::now());
-    let response = behind_key(&gateway, request, next).await;
-    gateway.metrics().rest(&asked, &response);
-    response
-}
-
-async fn behind_key(gateway: &Gateway, mut request: Request, next: Next) -> Response {
-    // Who signs in brings the key in the body, where its handler looks for it.
-    if request.method() == Method::POST && request.uri().path() == session::PATH {
-        return next.run(request).await;
-    }
-    match find_caller(gateway, &mut request).await {
-        Ok(caller) => {
-            // After the question who asks: strangers take nobody's place.
-            let _place = match gateway.place() {
-                Ok(place) => place,
-                Err(refusal) => return refusal.into_response(),
-            };
-            request.extensions_mut().insert(caller);
-            next.run(request).await
-        }
-        Err(refusal) => refusal.into_response(),
     }
 }
 

@@ -1,25 +1,21 @@
 //! REST v1: the routes, and the handlers, which translate and nothing else.
 
-use std::{panic::AssertUnwindSafe, time::Duration};
-
 use axum::{
     Extension, Router,
     extract::{Request, State},
-    middleware::{Next, from_fn_with_state},
+    handler::Handler,
     response::{IntoResponse, Response},
 };
-use futures_util::FutureExt;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
-use self::docs::Docs;
 pub(crate) use self::metrics::open as monitoring;
+use self::{docs::Docs, guard::Guard};
 use crate::{
     auth,
     config::Config,
     console, openapi,
     problem::{Kind, Refusal},
-    query::Query,
     state::Gateway,
 };
 
@@ -31,6 +27,7 @@ mod docs;
 mod endpoints;
 pub(crate) mod enqueue;
 mod events;
+mod guard;
 mod health;
 mod keys;
 mod metrics;
@@ -52,10 +49,14 @@ pub fn router(gateway: Gateway) -> Router {
         open,
         docs,
         document,
-    } = routes(gateway.config());
+    } = routes(gateway.config(), Some(&gateway));
+    let guard = Guard {
+        keys: Some(gateway.clone()),
+        time: gateway.config().request_timeout,
+        parameters: true,
+    };
     behind_key
-        .method_not_allowed_fallback(not_like_this)
-        .layer(from_fn_with_state(gateway.clone(), auth::require_caller))
+        .method_not_allowed_fallback(not_like_this.layer(guard))
         .merge(
             open.merge(docs.layer(Extension(Docs::of(&document))))
                 .method_not_allowed_fallback(not_like_this),
@@ -67,7 +68,7 @@ pub fn router(gateway: Gateway) -> Router {
 /// The OpenAPI document of a gateway with these limits, as it is served, but laid out for people.
 pub fn document(config: &Config) -> String {
     // Texts and numbers have a form in JSON.
-    routes(config).document.to_pretty_json().unwrap_or_default()
+    routes(config, None).document.to_pretty_json().unwrap_or_default()
 }
 
 /// Every route, and the document of them, made from one list: what is not in the one is not in the other.
@@ -81,8 +82,18 @@ struct Routes {
     document: OpenApi,
 }
 
-fn routes(config: &Config) -> Routes {
-    let kept = |time, parameters| from_fn_with_state(Rule { time, parameters }, keep);
+/// Those of a gateway; without one only their document is of use.
+fn routes(config: &Config, gateway: Option<&Gateway>) -> Routes {
+    let kept = |time, parameters| Guard {
+        keys: gateway.cloned(),
+        time,
+        parameters,
+    };
+    let anyones = Guard {
+        keys: None,
+        time: config.request_timeout,
+        parameters: true,
+    };
     let (quick, long) = (config.request_timeout, config.action_timeout);
     let requests = OpenApiRouter::new()
         .merge(queues::routes())
@@ -131,9 +142,9 @@ fn routes(config: &Config) -> Routes {
     } else {
         health::routes().merge(well_known::routes())
     };
-    let (open, of_open) = open.layer(kept(quick, true)).split_for_parts();
+    let (open, of_open) = open.layer(anyones.clone()).split_for_parts();
     let docs = docs::routes().merge(contract::routes());
-    let (docs, of_docs) = docs.layer(kept(quick, true)).split_for_parts();
+    let (docs, of_docs) = docs.layer(anyones).split_for_parts();
     let (behind_key, mut document) = api.split_for_parts();
     document.merge(of_open);
     document.merge(of_docs);
@@ -142,39 +153,6 @@ fn routes(config: &Config) -> Routes {
         open,
         docs,
         document: openapi::complete(document),
-    }
-}
-
-/// What holds for a group of routes.
-#[derive(Debug, Clone, Copy)]
-struct Rule {
-    /// The time for an answer.
-    time: Duration,
-    /// Whether they look at query parameters. Where nobody does they are refused: `/purge?type=a` would purge all types.
-    parameters: bool,
-}
-
-/// Keeps a rule, and answers whatever happens in the handler.
-async fn keep(State(rule): State<Rule>, request: Request, next: Next) -> Response {
-    if !rule.parameters
-        && let Err(refusal) = Query::of(request.uri()).finish()
-    {
-        return refusal.into_response();
-    }
-    let served = AssertUnwindSafe(next.run(request)).catch_unwind();
-    match tokio::time::timeout(rule.time, served).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(_)) => {
-            // What and where was told by the panic hook.
-            tracing::error!("a request's handler panicked");
-            Refusal::internal().into_response()
-        }
-        Err(_) => {
-            let seconds = rule.time.as_secs_f32();
-            let detail =
-                format!("It took longer than {seconds} s. Whether the request took effect is not known.");
-            Refusal::new(Kind::Unavailable, detail).into_response()
-        }
     }
 }
 
