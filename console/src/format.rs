@@ -59,14 +59,18 @@ pub fn millis(ms: f64) -> String {
     }
 }
 
-/// A rate: `0`, `0.3`, `12`, `1 234`.
+/// A rate: `0`, `0.017`, `0.3`, `12`, `1 234`. One a minute is not none.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "a rate is positive and small"
 )]
 pub fn rate(per_second: f64) -> String {
-    if per_second < 10.0 {
+    if per_second > 0.0 && per_second < 0.1 {
+        let places = if per_second < 0.01 { 4 } else { 3 };
+        let digits = format!("{per_second:.places$}");
+        digits.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else if per_second < 10.0 {
         trimmed(per_second)
     } else {
         count(per_second.round() as u64)
@@ -154,10 +158,18 @@ mod tests {
         for (part, text) in [(1.0, "100 %"), (0.99999, "99.9 %"), (0.5, "50 %"), (0.0, "0 %")] {
             assert_eq!(percent(part), text);
         }
-        assert_eq!(
-            (rate(0.0).as_str(), rate(0.34).as_str(), rate(1_234.4).as_str()),
-            ("0", "0.3", "1\u{202f}234")
-        );
+        for (per_second, text) in [
+            (0.0, "0"),
+            (1.0 / 3_600.0, "0.0003"),
+            (1.0 / 60.0, "0.017"),
+            (0.02, "0.02"),
+            (0.1, "0.1"),
+            (0.34, "0.3"),
+            (7.0, "7"),
+            (1_234.4, "1\u{202f}234"),
+        ] {
+            assert_eq!(rate(per_second), text);
+        }
     }
 
     #[test]

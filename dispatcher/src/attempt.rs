@@ -16,6 +16,7 @@ use queue::{
     trace::{self, Span},
     verdict::{self, Case, Judgement, LaneOrder, Verdict},
 };
+use tracing::debug;
 
 use crate::{
     access::{Access, Clients},
@@ -206,7 +207,26 @@ pub(crate) async fn attempt(
         ended_at,
     };
     traced.end(&finished);
+    log(&finished);
     Turn { finished, lane }
+}
+
+/// A line of each attempt, for who asks for that many.
+fn log(finished: &Finished) {
+    let Finished {
+        delivery, verdict, ..
+    } = finished;
+    debug!(
+        task = %delivery.content.id,
+        delivery = %delivery.id,
+        endpoint = %delivery.endpoint_id,
+        attempt = %finished.id,
+        number = delivery.attempts + u32::from(finished.request.is_some()),
+        verdict = verdict.as_str(),
+        reason = finished.reason,
+        took_us = finished.request.as_ref().map(|request| request.timing.total_us),
+        "a delivery had its turn"
+    );
 }
 
 /// A delivery that gets no request.
@@ -221,6 +241,7 @@ pub(crate) fn given_up(delivery: Delivery, id: AttemptId, reason: &str, now: Dat
         request: None,
         ended_at: now,
     };
+    log(&finished);
     Turn {
         finished,
         lane: LaneOrder::Carry,

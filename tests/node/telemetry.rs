@@ -194,3 +194,50 @@ async fn a_trace_goes_from_the_producer_to_the_receiver() {
     node.signal(Signal::TERM);
     assert!(node.ended().await.success());
 }
+
+#[tokio::test]
+async fn a_task_is_followed_through_the_log_which_tells_no_content_and_no_secret() {
+    let (home, receiver) = (Home::external().await, Receiver::start().await);
+    let node = home.start(&["log.level=debug", "log.format=json"]).await;
+    let api = home.api();
+    receiver.answer("/", |arrival| {
+        let first = arrival.header("posthaste-attempt") == "1";
+        Reply::status(if first { 503 } else { 200 }).header("x-said", "what-it-said")
+    });
+    api.make_queue("q").await;
+    let settings = json!({ "retry": { "attempts": 3, "initial": "1s", "factor": 1, "max": "1s" } });
+    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    let task = api
+        .enqueue(
+            "q",
+            json!({ "payload": "what-it-holds", "headers": { "x-own": "what-it-bears" } }),
+        )
+        .await;
+    receiver.until("/", 2).await;
+    let line = |log: &str, words: &str, verdict: Option<&str>| {
+        let lines = log
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).expect("an object a line"));
+        lines
+            .filter(|line| line["message"] == words && line["task"] == task.to_string())
+            .find(|line| verdict.is_none_or(|verdict| line["verdict"] == verdict))
+    };
+    eventually("the last attempt is told", async || {
+        line(&node.log(), "a delivery had its turn", Some("delivered")).map(drop)
+    })
+    .await;
+    let log = node.log();
+    let accepted = line(&log, "a task was accepted", None).expect("its acceptance");
+    assert_eq!(
+        (&accepted["queue"], &accepted["deliveries"]),
+        (&json!("q"), &json!(1))
+    );
+    let [first, last] = ["retry", "delivered"]
+        .map(|verdict| line(&log, "a delivery had its turn", Some(verdict)).expect("each attempt"));
+    assert_eq!((&first["number"], &last["number"]), (&json!(1), &json!(2)));
+    assert!(first["delivery"] == last["delivery"] && first["attempt"] != last["attempt"]);
+    assert_eq!(first["endpoint"], endpoint.id.to_string());
+    for hidden in ["what-it-said", "what-it-holds", "what-it-bears", "whsec_", "ph_"] {
+        assert!(!log.contains(hidden), "{hidden}");
+    }
+}

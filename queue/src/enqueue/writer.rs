@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{sync::mpsc, task::JoinSet};
-use tracing::warn;
+use tracing::{debug, warn};
 
 use super::{
     Answer, Config, KeyReused, Receipt, Unit, When,
@@ -128,6 +128,7 @@ impl Writer {
             match self.commit_group(&units, &group, slot).await {
                 Ok(receipts) => {
                     for ((unit, _), receipt) in group.iter().zip(receipts) {
+                        log(&units[*unit], &receipt);
                         if let Ok(answer) = &mut answers[*unit] {
                             answer.push(receipt);
                         }
@@ -283,5 +284,18 @@ impl Writer {
         {
             warn!(%error, "the owners of other shards could not be notified; they find the deliveries at their next look");
         }
+    }
+}
+
+/// A line of each task, for who asks for that many.
+fn log(unit: &Unit, receipt: &Result<Receipt, KeyReused>) {
+    if let Ok(receipt) = receipt {
+        debug!(
+            task = %receipt.id,
+            queue = unit.queue.name,
+            deliveries = receipt.deliveries,
+            repeated = receipt.repeated,
+            "a task was accepted"
+        );
     }
 }
