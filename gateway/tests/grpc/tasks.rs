@@ -1,12 +1,16 @@
 //! `TaskService`, but for the stream.
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use prost_types::{Duration, Timestamp};
 use proto::grpc::v1::{self, batch_item::Result as Item};
 use queue::verdict::Verdict;
-use tonic::Code;
+use tonic::{Code, Request};
 
-use crate::kit::{Server, blamed, enqueue, reason, task};
+use crate::{
+    kit::{Server, blamed, enqueue, reason, task},
+    stream,
+};
 
 #[tokio::test]
 async fn a_task_is_committed_and_read_back_as_it_was_given() {
@@ -344,4 +348,58 @@ async fn what_became_of_a_task_is_told() {
     assert_eq!(attempt.response_headers[0].name, "content-type");
     let total = attempt.timing.unwrap().total.unwrap();
     assert_eq!((total.seconds, total.nanos), (0, 1_500_000));
+}
+
+/// Of a trace that nobody records here what comes is passed on.
+#[tokio::test]
+async fn the_metadata_of_a_call_says_of_which_trace_its_tasks_are() {
+    const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    fn traced<T>(message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let metadata = request.metadata_mut();
+        metadata.insert("traceparent", PARENT.parse().unwrap());
+        metadata.insert("tracestate", "vendor=1".parse().unwrap());
+        request
+    }
+    let server = Server::new().await;
+    server.make_queue("q").await;
+    let mut tasks = server.tasks().await;
+    tasks.enqueue(traced(enqueue("q", task("one")))).await.unwrap();
+    let batch = v1::EnqueueBatchRequest {
+        queue: "q".into(),
+        tasks: vec![task("some")],
+    };
+    tasks.enqueue_batch(traced(batch)).await.unwrap();
+    let stream = futures_util::stream::iter([stream::of(1, "q", task("many"))]);
+    let answers = tasks.enqueue_stream(traced(stream)).await.unwrap().into_inner();
+    assert_eq!(answers.collect::<Vec<_>>().await.len(), 1);
+    tasks.enqueue(enqueue("q", task("none"))).await.unwrap();
+    let listed = tasks
+        .list_tasks(v1::ListTasksRequest {
+            queue: "q".into(),
+            ..v1::ListTasksRequest::default()
+        })
+        .await
+        .unwrap();
+    let mut found = Vec::new();
+    for listed in listed.into_inner().tasks {
+        let read = tasks
+            .get_task(v1::GetTaskRequest { id: listed.id })
+            .await
+            .unwrap();
+        let read = read.into_inner().task.unwrap();
+        let header = |name| read.headers.get(name).cloned().unwrap_or_default();
+        found.push((read.r#type.clone(), header("traceparent"), header("tracestate")));
+    }
+    found.sort();
+    let expected = [
+        ("many", PARENT, "vendor=1"),
+        ("none", "", ""),
+        ("one", PARENT, "vendor=1"),
+        ("some", PARENT, "vendor=1"),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(kind, parent, state)| (kind.to_owned(), parent.to_owned(), state.to_owned()))
+    );
 }
