@@ -110,11 +110,12 @@ impl Access {
         }
     }
 
-    /// Has the request made and pushes it, with a token if it takes one: fetching that is part of the attempt and of its time.
+    /// Has the request made and pushes it, with a token if it takes one: fetching that is part of the attempt and of its time, which is `limit`.
     pub(crate) async fn push(
         &self,
         clients: &Clients,
         make: &(dyn Fn() -> push::Request + Sync),
+        limit: Duration,
         clock: fn() -> DateTime<Utc>,
     ) -> (Outcome, Timing) {
         if let Some(failure) = &self.broken {
@@ -125,7 +126,6 @@ impl Access {
             return client.push(make, clock).await;
         };
         let begun = Instant::now();
-        let limit = make().timeout;
         let fetched = tokio::time::timeout(limit, tokens.token(clock)).await;
         let token = match fetched
             .unwrap_or_else(|_| Err(cannot(&format!("no access token came within {limit:?}"))))

@@ -171,7 +171,8 @@ pub(crate) async fn attempt(
     let number = delivery.attempts + 1;
     let traced = Traced::begin(&delivery, &target.endpoint, id, begun);
     let make = || target.request(&delivery, traced.sent, number, begun);
-    let (outcome, mut timing) = target.access.push(clients, &make, clock).await;
+    let limit = target.endpoint.settings.timeout;
+    let (outcome, mut timing) = target.access.push(clients, &make, limit, clock).await;
     timing.wait_us = micros((begun - delivery.due_at).to_std().unwrap_or_default());
     let ended_at = clock();
     let settings = &target.endpoint.settings;

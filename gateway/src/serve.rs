@@ -154,7 +154,6 @@ impl Talk<'_> {
         let (mut stopping, mut waiting) = (false, true);
         loop {
             tokio::select! {
-                biased;
                 ended = connection.as_mut() => {
                     if let Err(error) = ended {
                         debug!(%error, "a connection ended early");

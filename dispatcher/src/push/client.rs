@@ -45,7 +45,6 @@ pub struct Client(Arc<Shared>);
 
 struct Shared {
     config: Config,
-    connector: Connector,
     user_agent: HeaderValue,
     pool: Pool,
 }
@@ -72,10 +71,9 @@ impl Client {
     }
 
     fn over(connector: Connector, config: Config, user_agent: HeaderValue) -> Result<Self, ConfigError> {
-        let pool = Pool::new(connector.clone(), &config)?;
+        let pool = Pool::new(connector, &config)?;
         Ok(Self(Arc::new(Shared {
             config,
-            connector,
             user_agent,
             pool,
         })))
@@ -84,7 +82,7 @@ impl Client {
     /// A client with a TLS of an endpoint's own: its connections are shared with nobody else, as they say who connects.
     pub fn with_identity(&self, own: &Identity) -> Result<Self, IdentityError> {
         let shared = &self.0;
-        let connector = shared.connector.with(own)?;
+        let connector = shared.pool.connector.with(own)?;
         let made = Self::over(connector, shared.config.clone(), shared.user_agent.clone());
         made.map_err(|error| IdentityError {
             field: "auth",
@@ -93,7 +91,7 @@ impl Client {
     }
 
     /// Posts a request once and says what came of it and how long its parts took. `make` makes the request, the same each time: a second
-    /// time for a second try, as keeping a copy for that would cost every attempt a microsecond. `now` is asked for the time when an answer's
+    /// time for a second try, which is rare, so that no attempt keeps a copy for it. `now` is asked for the time when an answer's
     /// `Retry-After` is relative to it. [`Timing::wait_us`] is left 0: the wait was before this.
     ///
     /// Never fails otherwise than as an [`Outcome::Failed`], and never takes longer than the request's timeout.
@@ -147,7 +145,7 @@ struct Head {
     kept_alive: bool,
 }
 
-/// Nothing came of a connection that was kept alive but that it was dead: the request is sent once more. RFC 9110, section 9.2.2, allows it
+/// Nothing came of a connection but that it was dead. If it was kept alive the request is sent once more, over a new one: RFC 9110, section 9.2.2, allows it
 /// where repeating does no harm, and a receiver tells by the delivery's id whether it has seen it before.
 struct Stale;
 
@@ -179,7 +177,7 @@ impl Attempt<'_> {
                 shared.pool.give_back(place, made).await;
                 outcome
             }
-            // Said of one that was kept only.
+            // It ended as soon as it was made.
             Err(Stale) => Outcome::Failed(failure::reset(None)),
         }
     }
@@ -215,8 +213,7 @@ impl Attempt<'_> {
         let mut answer = match answer.await {
             Ok(answer) if kept_alive && is_farewell(&answer) => return Err(Stale),
             Ok(answer) => answer,
-            Err(Unanswered::NotSent) if kept_alive => return Err(Stale),
-            Err(Unanswered::NotSent) => return Ok(Outcome::Failed(failure::reset(None))),
+            Err(Unanswered::NotSent) => return Err(Stale),
             Err(Unanswered::Failed(error)) => {
                 let failure = failure::of(&error, None, config);
                 // The endpoint had closed it, or closed it on seeing the request, without a byte of an answer.

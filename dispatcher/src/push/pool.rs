@@ -59,20 +59,16 @@ impl Place {
 /// Makes connections, and keeps those that nobody uses for who comes next.
 #[derive(Debug)]
 pub(super) struct Pool {
-    connector: Connector,
+    pub(super) connector: Connector,
     http1: http1::Builder,
     http2: http2::Builder<TokioExecutor>,
     most_idle: usize,
     idle_timeout: Duration,
+    /// Looked through as long as anything is in it.
     kept: Arc<Mutex<Kept>>,
 }
 
-#[derive(Debug, Default)]
-struct Kept {
-    hosts: HashMap<Place, Host>,
-    /// Whether somebody looks through them.
-    swept: bool,
-}
+type Kept = HashMap<Place, Host>;
 
 #[derive(Debug, Default)]
 struct Host {
@@ -114,7 +110,7 @@ impl Pool {
         loop {
             let (mut idle, since) = {
                 let mut kept = self.kept.lock();
-                let host = kept.hosts.get_mut(place)?;
+                let host = kept.get_mut(place)?;
                 if let Some((shared, used)) = &mut host.shared
                     && shared.is_ready()
                 {
@@ -144,7 +140,7 @@ impl Pool {
         }
         let made = Http2::over(stream, &self.http2).await?;
         if self.most_idle > 0 {
-            self.keep(place, |host, now| host.shared = Some((made.clone(), now)));
+            self.keep(place.clone(), |host, now| host.shared = Some((made.clone(), now)));
         }
         Ok(Connection::Http2(made))
     }
@@ -157,26 +153,19 @@ impl Pool {
         if self.most_idle == 0 || !poll_fn(|context| one.is_ready(context).into()).await {
             return;
         }
-        self.keep(&place, |host, now| {
+        self.keep(place, |host, now| {
             if host.idle.len() < self.most_idle {
                 host.idle.push((one, now));
             }
         });
     }
 
-    fn keep(&self, place: &Place, what: impl FnOnce(&mut Host, Instant)) {
+    fn keep(&self, place: Place, what: impl FnOnce(&mut Host, Instant)) {
         let mut kept = self.kept.lock();
-        let now = Instant::now();
-        if let Some(host) = kept.hosts.get_mut(place) {
-            what(host, now);
-        } else {
-            what(kept.hosts.entry(place.clone()).or_default(), now);
+        if kept.is_empty() {
+            tokio::spawn(sweep(Arc::downgrade(&self.kept), self.idle_timeout));
         }
-        if !kept.swept {
-            kept.swept = true;
-            let idle_timeout = self.idle_timeout;
-            tokio::spawn(sweep(Arc::downgrade(&self.kept), idle_timeout));
-        }
+        what(kept.entry(place).or_default(), Instant::now());
     }
 }
 
@@ -188,9 +177,8 @@ async fn sweep(kept: Weak<Mutex<Kept>>, idle_timeout: Duration) {
         // Looking takes nothing of the turn that a task has, or some would seem to be fine that are not.
         let (useless, is_empty) = unconstrained(async {
             let mut kept = kept.lock();
-            let useless = kept.take_useless(idle_timeout, Instant::now());
-            kept.swept = !kept.hosts.is_empty();
-            (useless, kept.hosts.is_empty())
+            let useless = take_useless(&mut kept, idle_timeout, Instant::now());
+            (useless, kept.is_empty())
         })
         .await;
         // Closing them takes its time: not under the lock.
@@ -201,23 +189,21 @@ async fn sweep(kept: Weak<Mutex<Kept>>, idle_timeout: Duration) {
     }
 }
 
-impl Kept {
-    fn take_useless(&mut self, idle_timeout: Duration, now: Instant) -> Vec<Connection> {
-        let mut useless = Vec::new();
-        // Who takes one next is woken by it then.
-        let mut context = Context::from_waker(Waker::noop());
-        let is_old = |since: Instant| now.saturating_duration_since(since) >= idle_timeout;
-        self.hosts.retain(|_, host| {
-            let removed = host
-                .idle
-                .extract_if(.., |(one, since)| is_old(*since) || !one.is_ready(&mut context));
-            useless.extend(removed.map(|(one, _)| Connection::Http1(one)));
-            let shared = host.shared.take();
-            host.shared = shared.filter(|(shared, used)| !is_old(*used) && shared.is_ready());
-            host.shared.is_some() || !host.idle.is_empty()
-        });
-        useless
-    }
+fn take_useless(kept: &mut Kept, idle_timeout: Duration, now: Instant) -> Vec<Connection> {
+    let mut useless = Vec::new();
+    // Who takes one next is woken by it then.
+    let mut context = Context::from_waker(Waker::noop());
+    let is_old = |since: Instant| now.saturating_duration_since(since) >= idle_timeout;
+    kept.retain(|_, host| {
+        let removed = host
+            .idle
+            .extract_if(.., |(one, since)| is_old(*since) || !one.is_ready(&mut context));
+        useless.extend(removed.map(|(one, _)| Connection::Http1(one)));
+        let shared = host.shared.take();
+        host.shared = shared.filter(|(shared, used)| !is_old(*used) && shared.is_ready());
+        host.shared.is_some() || !host.idle.is_empty()
+    });
+    useless
 }
 
 #[cfg(test)]
@@ -244,23 +230,23 @@ mod tests {
         let begun = Instant::now();
         let now = begun + timeout;
         let mut kept = Kept::default();
-        let host = kept.hosts.entry(place.clone()).or_default();
+        let host = kept.entry(place.clone()).or_default();
         let mut peers = Vec::new();
         for since in [0, 1, 60] {
             let (ours, theirs) = connection(&listener).await;
             host.idle.push((ours, begun + Duration::from_secs(since)));
             peers.push(theirs);
         }
-        assert_eq!(kept.take_useless(timeout, now).len(), 1, "the old one");
+        assert_eq!(take_useless(&mut kept, timeout, now).len(), 1, "the old one");
         peers.pop();
         // It is noticed as soon as the news has come.
         let mut closed = Vec::new();
         while closed.is_empty() {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            closed = kept.take_useless(timeout, now);
+            closed = take_useless(&mut kept, timeout, now);
         }
-        assert_eq!((closed.len(), kept.hosts[&place].idle.len()), (1, 1));
-        assert_eq!(kept.take_useless(timeout, now + timeout).len(), 1);
-        assert!(kept.hosts.is_empty());
+        assert_eq!((closed.len(), kept[&place].idle.len()), (1, 1));
+        assert_eq!(take_useless(&mut kept, timeout, now + timeout).len(), 1);
+        assert!(kept.is_empty());
     }
 }

@@ -13,14 +13,19 @@ use crate::receiver::{Receiver, answered, client, config, fails, read_request, r
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-#[tokio::test]
-async fn one_connection_serves_one_push_after_the_other() {
-    let receiver = Receiver::start(|mut tcp, _| async move {
+/// A receiver that answers every request, on as few connections as it is given.
+async fn polite() -> Receiver {
+    Receiver::start(|mut tcp, _| async move {
         while read_request(&mut tcp).await.is_some() {
             tcp.write_all(OK).await.expect("written");
         }
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn one_connection_serves_one_push_after_the_other() {
+    let receiver = polite().await;
     let client = client();
     for number in 0..50 {
         let (_, timing) = answered(&client, &receiver.url()).await;
@@ -31,12 +36,7 @@ async fn one_connection_serves_one_push_after_the_other() {
 
 #[tokio::test]
 async fn a_name_is_resolved_for_the_connection_only() {
-    let receiver = Receiver::start(|mut tcp, _| async move {
-        while read_request(&mut tcp).await.is_some() {
-            tcp.write_all(OK).await.expect("written");
-        }
-    })
-    .await;
+    let receiver = polite().await;
     let client = client();
     let url = format!("http://localhost:{}/", receiver.address.port());
     let (_, first) = answered(&client, &url).await;
@@ -228,12 +228,7 @@ async fn idle_connections_are_let_go_of() {
 
 #[tokio::test]
 async fn none_is_kept_where_none_may_be() {
-    let receiver = Receiver::start(|mut tcp, _| async move {
-        while read_request(&mut tcp).await.is_some() {
-            tcp.write_all(OK).await.expect("written");
-        }
-    })
-    .await;
+    let receiver = polite().await;
     let client = Client::new(Config {
         pool_idle_per_host: 0,
         ..config()

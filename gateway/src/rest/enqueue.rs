@@ -56,8 +56,7 @@ pub(super) fn routes() -> OpenApiRouter<Gateway> {
     security(("key" = ["enqueue"])),
 )]
 async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Response {
-    // On the heap: what a handler is made of is copied from layer to layer.
-    told(&acting, Box::pin(enqueue_one(&acting, &name, request)).await)
+    told(&acting, enqueue_one(&acting, &name, request).await)
 }
 
 /// Enqueue a task whose payload is the request's body, byte for byte

@@ -30,7 +30,7 @@ use crate::{
 /// What holds for a group of routes.
 #[derive(Debug, Clone)]
 pub(super) struct Guard {
-    /// Where a key is wanted: the gateway that knows them. What it has not let through is counted by nobody and takes no place.
+    /// Where a key is wanted: the gateway that knows them. `None`: anyone may ask, and that is not counted and takes no place.
     pub(super) keys: Option<Gateway>,
     /// The time for an answer.
     pub(super) time: Duration,
@@ -69,7 +69,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Request) -> Self::Future {
         // The one that is ready goes; what is left need not be.
         let clone = self.inner.clone();
         let inner = std::mem::replace(&mut self.inner, clone);
@@ -79,7 +79,6 @@ where
                 return Ok(guard.serve(request, inner).await);
             };
             let asked = Asked::rest(&request, Instant::now());
-            let mut request = request;
             let response = match let_in(gateway, &mut request).await {
                 Ok(_place) => guard.serve(request, inner).await,
                 Err(refusal) => refusal.into_response(),

@@ -50,13 +50,7 @@ pub fn router(gateway: Gateway) -> Router {
         docs,
         document,
     } = routes(gateway.config(), Some(&gateway));
-    let guard = Guard {
-        keys: Some(gateway.clone()),
-        time: gateway.config().request_timeout,
-        parameters: true,
-    };
     behind_key
-        .method_not_allowed_fallback(not_like_this.layer(guard))
         .merge(
             open.merge(docs.layer(Extension(Docs::of(&document))))
                 .method_not_allowed_fallback(not_like_this),
@@ -146,6 +140,7 @@ fn routes(config: &Config, gateway: Option<&Gateway>) -> Routes {
     let docs = docs::routes().merge(contract::routes());
     let (docs, of_docs) = docs.layer(anyones).split_for_parts();
     let (behind_key, mut document) = api.split_for_parts();
+    let behind_key = behind_key.method_not_allowed_fallback(not_like_this.layer(kept(quick, true)));
     document.merge(of_open);
     document.merge(of_docs);
     Routes {
