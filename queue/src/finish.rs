@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
-
+use proto::Keep;
 use sqlx::{
     Postgres, Type,
     postgres::{PgHasArrayType, PgTypeInfo},
@@ -192,7 +192,8 @@ fn header_lines(headers: &[(String, String)]) -> String {
 }
 
 impl Queue {
-    /// Logs the attempts; deletes what is delivered; moves to the dead letters what is dead; and sets the next time of what is retried.
+    /// Logs the attempts; deletes what is delivered; moves to the dead letters what is dead, unless its queue keeps none; and sets the next
+    /// time of what is retried.
     ///
     /// A row changes only while it has the count of attempts that the verdict was made from. So a node that lost the shard in the
     /// meantime, or a delivery that was cancelled, is no danger: the log has what happened, and nothing else changes. Writing the same
@@ -231,6 +232,11 @@ impl Queue {
                 }
             })
             .collect();
+        let snapshot = self.catalog().snapshot();
+        let is_kept = |one: &&Finished| {
+            let retention = snapshot.retentions.get(&one.delivery.content.queue_id);
+            retention.is_none_or(|retention| retention.dead_letters != Keep::None)
+        };
         let before = |one: &&Finished| i16::try_from(one.delivery.attempts).unwrap_or(i16::MAX);
         let made = |one: &&Finished| i16::try_from(one.made()).unwrap_or(i16::MAX);
         let written = sqlx::query!(
@@ -244,15 +250,16 @@ impl Queue {
                 DELETE FROM deliveries WHERE id = ANY($2) RETURNING queue_id
             ), buried AS (
                 DELETE FROM deliveries d
-                USING unnest($3::uuid[], $4::smallint[], $5::smallint[], $6::text[], $7::smallint[], $8::text[], $9::timestamptz[], $10::text[])
-                    AS g (id, before, made, reason, status, failure, died_at, kind)
+                USING unnest($3::uuid[], $4::smallint[], $5::smallint[], $6::text[], $7::smallint[], $8::text[], $9::timestamptz[], $10::text[],
+                    $18::boolean[]) AS g (id, before, made, reason, status, failure, died_at, kind, kept)
                 WHERE d.id = g.id AND d.attempts = g.before
                 RETURNING d.id, d.task_id, d.queue_id, d.endpoint_id, g.kind, d.size, d.priority, g.made, g.reason, g.status, g.failure, g.died_at,
-                    d.replay_id
+                    d.replay_id, g.kept
             ), letters AS (
                 INSERT INTO dead_letters (id, task_id, queue_id, endpoint_id, type, size, priority, attempts, reason, status, failure, died_at,
                     replay_id)
-                SELECT * FROM buried
+                SELECT id, task_id, queue_id, endpoint_id, kind, size, priority, made, reason, status, failure, died_at, replay_id
+                FROM buried WHERE kept
             ), counted AS (
                 -- in the queues' order, so that two statements never wait for each other in a circle
                 INSERT INTO depths AS d (queue_id, slot, deliveries)
@@ -282,6 +289,7 @@ impl Queue {
             &again.iter().map(|one| one.reason.clone()).collect::<Vec<_>>(),
             self.inner.depths.other().0,
             &again.iter().map(|one| one.makes_way).collect::<Vec<_>>(),
+            &dead.iter().map(is_kept).collect::<Vec<_>>(),
         )
         .execute(&self.inner.hot)
         .await;
@@ -293,7 +301,6 @@ impl Queue {
             }
         }
         self.inner.rollups.count(finished.iter().map(counted));
-        let snapshot = self.catalog().snapshot();
         self.inner.metrics.finished(finished, begun.elapsed(), &snapshot);
         self.tell_finished(finished);
         Ok(())

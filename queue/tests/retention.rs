@@ -270,6 +270,22 @@ async fn dead_letters_go_by_their_own_time() {
 }
 
 #[tokio::test]
+async fn a_queue_that_keeps_no_dead_letters_has_none() {
+    let kit = Kit::new().await;
+    let endpoint = kit.queue_with_endpoint("q").await.id;
+    set(&kit.queue, "q", json!({"retention": {"dead_letters": "none"}})).await;
+    let fates = fates(&kit, "q", endpoint).await;
+    assert_eq!(rows(&kit, "dead_letters").await, 0);
+    // What happened is told all the same, and the delivery is no more.
+    assert_eq!(state(&kit, fates.dead, now()).await, TaskState::Dead);
+    assert_eq!(rows(&kit, "attempts").await, 3);
+    assert_eq!(rows(&kit, "deliveries").await, 2);
+    set(&kit.queue, "q", json!({"retention": {"dead_letters": "1h"}})).await;
+    self::fates(&kit, "q", endpoint).await;
+    assert_eq!(rows(&kit, "dead_letters").await, 1);
+}
+
+#[tokio::test]
 async fn a_partition_that_is_read_is_left_for_later() {
     let kit = Kit::new().await;
     let endpoint = kit.queue_with_endpoint("q").await.id;
