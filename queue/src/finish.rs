@@ -148,11 +148,7 @@ impl<'a> NewAttempt<'a> {
             number: i16::try_from(finished.made()).unwrap_or(i16::MAX),
             verdict: verdict.as_str(),
             reason: (!reason.is_empty()).then_some(reason.as_str()),
-            retry_at: if let Verdict::Retry { at } = verdict {
-                Some(*at)
-            } else {
-                None
-            },
+            retry_at: verdict.again_at(),
             url: request.as_ref().map(|r| r.url.as_str()),
             status: finished.status(),
             failure: finished.failure(),
@@ -222,16 +218,7 @@ impl Queue {
             .collect();
         let dead: Vec<&Finished> = finished.iter().filter(|one| is_letter(one)).collect();
         let again: Vec<&Finished> = of(|one| matches!(one.verdict, Verdict::Retry { .. })).collect();
-        let again_at: Vec<_> = again
-            .iter()
-            .filter_map(|one| {
-                if let Verdict::Retry { at } = one.verdict {
-                    Some(at)
-                } else {
-                    None
-                }
-            })
-            .collect();
+        let again_at: Vec<_> = again.iter().filter_map(|one| one.verdict.again_at()).collect();
         let snapshot = self.catalog().snapshot();
         let is_kept = |one: &&Finished| {
             let retention = snapshot.retentions.get(&one.delivery.content.queue_id);

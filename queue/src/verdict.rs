@@ -31,6 +31,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// When the delivery is due again, if it is.
+    pub fn again_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Retry { at } => Some(*at),
+            Self::Delivered | Self::Dead => None,
+        }
+    }
+
     /// The word used in the database and the API.
     pub fn as_str(&self) -> &'static str {
         match self {

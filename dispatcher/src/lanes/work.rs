@@ -9,13 +9,8 @@ use std::{
 use chrono::{DateTime, SecondsFormat, Utc};
 use proto::EndpointStatus;
 use queue::{
-    Delivery, Error,
-    disable::DisabledBy,
-    endpoint::Endpoint,
-    events::LaneEvent,
-    finish::Finished,
-    id::EndpointId,
-    verdict::{LaneOrder, Verdict},
+    Delivery, Error, disable::DisabledBy, endpoint::Endpoint, events::LaneEvent, finish::Finished,
+    id::EndpointId, verdict::LaneOrder,
 };
 use rand::{RngExt, SeedableRng, rngs::SmallRng};
 use tracing::{info, warn};
@@ -258,18 +253,13 @@ impl Lanes {
     pub(crate) fn settled(self: &Arc<Self>, finished: &[Finished]) {
         let mut touched: HashMap<EndpointId, Arc<Entry>> = HashMap::new();
         for one in finished {
-            let again_at = if let Verdict::Retry { at } = one.verdict {
-                Some(at)
-            } else {
-                None
-            };
             let id = one.delivery.endpoint_id;
             if let Some(entry) = touched
                 .get(&id)
                 .cloned()
                 .or_else(|| self.entries.read().get(&id).cloned())
             {
-                entry.lane.lock().settled(one.delivery.id, again_at);
+                entry.lane.lock().settled(one.delivery.id, one.verdict.again_at());
                 touched.insert(id, entry);
             }
         }
