@@ -338,8 +338,11 @@ fn of_table(
 async fn rows_of(connection: &mut PgConnection, partition: &Partition) -> Result<Option<f64>> {
     let rows = sqlx::query_scalar!(
         r#"-- retention: estimated rows
-        -- the one is of the last time it was analysed, and the other is lost with a crash
-        SELECT greatest(reltuples, pg_stat_get_live_tuples(oid))::float8 AS "rows!" FROM pg_class WHERE oid::bigint = $1"#,
+        -- the one is of the last time it was analysed, and the other is lost with a crash; and it counts twice what was analysed within
+        -- the second in which it was written, as what is left of a partition is
+        SELECT CASE WHEN reltuples > 0 AND EXISTS (SELECT FROM compactions WHERE partition = relname) THEN reltuples
+            ELSE greatest(reltuples, pg_stat_get_live_tuples(oid)) END::float8 AS "rows!"
+        FROM pg_class WHERE oid::bigint = $1"#,
         partition.oid
     )
     .fetch_optional(connection)
