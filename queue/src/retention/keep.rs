@@ -132,7 +132,7 @@ impl Queue {
             return Ok(None);
         }
         let load = Load {
-            rows: rows_of(&mut tx, partition).await?,
+            rows: rows_of(&mut tx, partition, compacted_at.is_some()).await?,
             needed: needed::count(&mut tx, partition.table, stretch).await?,
             kept_share: share_of(&mut tx, partition, &split.keepers).await?,
         };
@@ -334,16 +334,21 @@ fn of_table(
         .collect()
 }
 
-/// PostgreSQL's estimate of a partition's rows, if it made one.
-async fn rows_of(connection: &mut PgConnection, partition: &Partition) -> Result<Option<f64>> {
+/// PostgreSQL's estimate of a partition's rows, if it made one. What is left of a compacted one was analysed within the second in which it was
+/// written: its counter has it twice.
+async fn rows_of(
+    connection: &mut PgConnection,
+    partition: &Partition,
+    is_compacted: bool,
+) -> Result<Option<f64>> {
     let rows = sqlx::query_scalar!(
         r#"-- retention: estimated rows
-        -- the one is of the last time it was analysed, and the other is lost with a crash; and it counts twice what was analysed within
-        -- the second in which it was written, as what is left of a partition is
-        SELECT CASE WHEN reltuples > 0 AND EXISTS (SELECT FROM compactions WHERE partition = relname) THEN reltuples
+        -- the one is of the last time it was analysed, and the other is lost with a crash
+        SELECT CASE WHEN $2 AND reltuples > 0 THEN reltuples
             ELSE greatest(reltuples, pg_stat_get_live_tuples(oid)) END::float8 AS "rows!"
         FROM pg_class WHERE oid::bigint = $1"#,
-        partition.oid
+        partition.oid,
+        is_compacted
     )
     .fetch_optional(connection)
     .await?;
