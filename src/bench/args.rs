@@ -71,6 +71,10 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub lanes: u32,
 
+    /// Tasks of `lanes` for each endpoint. With many more than ten they come faster than they go, and most are read back from the database
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub lane_tasks: u32,
+
     /// Ordering keys of `order`
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub keys: u32,

@@ -12,13 +12,10 @@ use super::{
     Bench,
 };
 
-/// Tasks of the measurement that are sent for each endpoint, so that every lane has work.
-const EACH: u32 = 10;
-
 /// The same load on one endpoint, and spread over many.
 pub(super) async fn run(bench: &Bench) -> Result<Section> {
     let lanes = bench.args.lanes;
-    let tasks = u64::from(lanes) * u64::from(EACH);
+    let tasks = u64::from(lanes) * u64::from(bench.args.lane_tasks);
     let (before, lost_before, _) = measure(bench, "one", 1, tasks).await?;
     let (spread, lost, peak) = measure(bench, "many", lanes, tasks).await?;
     let (after, lost_after, _) = measure(bench, "again", 1, tasks).await?;
