@@ -71,7 +71,8 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=50_000))]
     pub lanes: u32,
 
-    /// Tasks of `lanes` for each endpoint. With many more than ten they come faster than they go, and most are read back from the database
+    /// Tasks of `lanes` for each endpoint; the bench holds the bodies of all in memory. With many more than ten most are read back from the
+    /// database before they are sent
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub lane_tasks: u32,
 
