@@ -2,6 +2,7 @@
 
 use std::{
     convert::Infallible,
+    io,
     net::SocketAddr,
     sync::{
         Arc,
@@ -17,7 +18,11 @@ use http_body_util::{BodyExt, Empty};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
-use tokio::{net::TcpListener, sync::oneshot, time::sleep};
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::oneshot,
+    time::sleep,
+};
 use url::Url;
 use uuid::Uuid;
 
@@ -52,6 +57,21 @@ pub(super) struct Receiver {
     _stop: oneshot::Sender<()>,
 }
 
+/// Connections that may wait to be accepted. A server begins with as many at once as it may have in flight, and each beyond this bound would
+/// wait a second for its next try: measured with 128, that was most of a short run over many endpoints.
+const BACKLOG: u32 = 4_096;
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 impl Receiver {
     /// Listens on `address` and serves from a thread of its own.
     pub(super) fn start(address: SocketAddr, clock: Clock) -> Result<Self> {
@@ -60,13 +80,7 @@ impl Receiver {
             .build()?;
         let listener = {
             let _entered = runtime.enter();
-            std::net::TcpListener::bind(address)
-                .and_then(|listener| {
-                    listener
-                        .set_nonblocking(true)
-                        .and_then(|()| TcpListener::from_std(listener))
-                })
-                .with_context(|| format!("the receiver cannot listen on {address}"))?
+            listen(address).with_context(|| format!("the receiver cannot listen on {address}"))?
         };
         let url = Url::parse(&format!("http://{}/", listener.local_addr()?))?;
         let arrivals = Arc::new(Mutex::new(Vec::new()));
