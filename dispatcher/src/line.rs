@@ -27,6 +27,11 @@ impl Place {
             .iter()
             .any(|place| place.load(Ordering::Acquire))
     }
+
+    /// Whether it is in line for its turn, and does not only stand aside.
+    pub(crate) fn has_turn(&self) -> bool {
+        self.first.load(Ordering::Acquire) || self.more.load(Ordering::Acquire)
+    }
 }
 
 /// What has a place.

@@ -1,7 +1,7 @@
 //! How a lane's deliveries go: a permit is taken, the request is made, what it says about the endpoint is told, and the permit goes to the next.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -30,10 +30,13 @@ struct Push {
     target: Arc<Target>,
 }
 
+/// Who is asked next: one of those in line, or of those that stand aside.
+type Turns = fn(&mut Line<Arc<Entry>>) -> Option<Arc<Entry>>;
+
 /// The pause between two tries to disable an endpoint while the database is away.
 const DISABLE_AGAIN: Duration = Duration::from_secs(1);
 
-/// How many lanes in line for a permit are asked when one comes free, before it is left for later.
+/// How many lanes in line that have nothing to push are asked when a permit comes free, before it is left for later.
 pub(super) const ASKED: usize = 8;
 
 impl Lanes {
@@ -106,92 +109,118 @@ impl Lanes {
         }
     }
 
-    /// Lets the lanes whose turn it is begin one push each, as long as there are permits; asks `most` of them.
+    /// Lets lanes begin one push each, turn by turn, as long as there are permits and no more than `most` of them have none.
     pub(super) fn serve(self: &Arc<Self>, most: usize) {
-        // Who is refused stands again at the end: once is enough.
-        let most = most.min(self.line.lock().len());
-        self.ask(most, Line::next);
+        let mut in_vain = self.in_line(most);
+        self.begin_asked(&mut in_vain, Line::next);
     }
 
-    /// Lets the lanes that stand aside begin one push each, if permits have come back meanwhile and nobody else waits for them.
+    /// Of the lanes in line, at most `most`: who has nothing may stand again at the end, and once is enough.
+    fn in_line(&self, most: usize) -> usize {
+        most.min(self.line.lock().len())
+    }
+
+    /// Lets the lanes that stand aside begin what they may, if permits have come back meanwhile and nobody else waits for them.
     fn serve_those_aside(self: &Arc<Self>, most: usize) {
-        let most = {
+        let mut in_vain = {
             let line = self.line.lock();
             if !line.is_empty() {
                 return;
             }
             most.min(line.len_aside())
         };
-        self.ask(most, Line::next_aside);
+        self.begin_asked(&mut in_vain, Line::next_aside);
     }
 
-    fn ask(self: &Arc<Self>, most: usize, next: impl Fn(&mut Line<Arc<Entry>>) -> Option<Arc<Entry>>) {
-        for _ in 0..most {
-            if !self.permits.take() {
-                return;
-            }
-            let Some(entry) = next(&mut self.line.lock()) else {
+    /// Begins what lanes have that are asked in their turn; see [`Self::ask`].
+    fn begin_asked(self: &Arc<Self>, in_vain: &mut usize, turn: Turns) {
+        while let Some((entry, push)) = self.ask(in_vain, turn) {
+            tokio::spawn(self.clone().work(entry, push));
+        }
+    }
+
+    /// The next push of those whose turn it is, if a permit is free. Only so many lanes are asked `in_vain`; each takes one off.
+    fn ask(&self, in_vain: &mut usize, turn: Turns) -> Option<(Arc<Entry>, Push)> {
+        while *in_vain > 0 && self.permits.take() {
+            let Some(entry) = turn(&mut self.line.lock()) else {
                 self.permits.give();
-                return;
+                return None;
             };
             if let Some(push) = self.next_with_permit(&entry) {
                 self.stand_if_hungry(&entry);
-                tokio::spawn(self.clone().work(entry, push));
-            } else {
-                self.arm(&entry);
+                return Some((entry, push));
             }
+            self.arm(&entry);
+            *in_vain -= 1;
+        }
+        None
+    }
+
+    /// Pushes one delivery, and then whatever comes next: of this lane as long as nobody else waits for a permit, else of the lane whose
+    /// turn it is. (A task of its own for each push costs the server a twentieth of its processor time.)
+    async fn work(self: Arc<Self>, entry: Arc<Entry>, push: Push) {
+        let mut next = Some((entry, push));
+        while let Some((entry, push)) = next.take() {
+            self.push(&entry, push).await;
+            next = self.after(entry);
         }
     }
 
-    /// Pushes one delivery, and then the lane's next ones as long as nobody else waits for a permit.
-    async fn work(self: Arc<Self>, entry: Arc<Entry>, push: Push) {
-        let mut next = Some(push);
-        while let Some(Push {
-            delivery,
-            flight,
-            target,
-        }) = next.take()
-        {
-            let weight = delivery.weight();
-            let (id, chance) = (self.queue.mint(clock()), chance());
-            let Turn { finished, lane } =
-                attempt::attempt(&self.clients, &target, delivery, id, clock, chance).await;
-            self.bytes.fetch_sub(weight, Ordering::Relaxed);
-            let (signs, now) = (Signs::of(&finished), clock());
-            let (landed, held) = {
-                let mut state = entry.lane.lock();
-                let landed = state.landed(flight, signs, now, chance);
-                let held = match lane {
-                    LaneOrder::HoldUntil(until) if state.hold(until, now) => Some(until),
-                    _ => None,
-                };
-                (landed, held)
-            };
-            self.tell(&target.endpoint, &finished.reason, landed.change, held);
-            if lane == LaneOrder::Disable {
-                self.disable(&entry, &target, DisabledBy::Answer, finished.reason.clone());
-            } else if let Some(since) = landed.failing_since {
-                let reason = format!(
-                    "nothing but failures came of it since {}; the last: {}",
-                    since.to_rfc3339_opts(SecondsFormat::Secs, true),
-                    finished.reason
-                );
-                self.disable(&entry, &target, DisabledBy::Failing, reason);
+    /// What comes after a push of this lane.
+    fn after(self: &Arc<Self>, entry: Arc<Entry>) -> Option<(Arc<Entry>, Push)> {
+        if self.line.lock().is_empty() {
+            if let Some(push) = self.next(&entry) {
+                return Some((entry, push));
             }
-            if signs.accepted && target.endpoint.status == EndpointStatus::Disabled {
-                self.enable(entry.id);
-            }
-            self.permits.landed();
-            self.results.send(finished);
-            if self.line.lock().is_empty() {
-                next = self.next(&entry);
-            } else {
-                self.stand_if_hungry(&entry);
-                self.serve(ASKED);
-            }
+        } else {
+            self.stand_if_hungry(&entry);
         }
         self.want_page(&entry);
         self.arm(&entry);
+        let mut in_vain = self.in_line(ASKED);
+        let next = self.ask(&mut in_vain, Line::next);
+        self.begin_asked(&mut in_vain, Line::next);
+        next
+    }
+
+    /// Pushes one delivery, and tells what it says about the endpoint.
+    async fn push(self: &Arc<Self>, entry: &Arc<Entry>, push: Push) {
+        let Push {
+            delivery,
+            flight,
+            target,
+        } = push;
+        let weight = delivery.weight();
+        let (id, chance) = (self.queue.mint(clock()), chance());
+        let Turn { finished, lane } =
+            attempt::attempt(&self.clients, &target, delivery, id, clock, chance).await;
+        self.bytes.fetch_sub(weight, Ordering::Relaxed);
+        let (signs, now) = (Signs::of(&finished), clock());
+        let (landed, held) = {
+            let mut state = entry.lane.lock();
+            let landed = state.landed(flight, signs, now, chance);
+            let held = match lane {
+                LaneOrder::HoldUntil(until) if state.hold(until, now) => Some(until),
+                _ => None,
+            };
+            (landed, held)
+        };
+        self.tell(&target.endpoint, &finished.reason, landed.change, held);
+        if lane == LaneOrder::Disable {
+            self.disable(entry, &target, DisabledBy::Answer, finished.reason.clone());
+        } else if let Some(since) = landed.failing_since {
+            let reason = format!(
+                "nothing but failures came of it since {}; the last: {}",
+                since.to_rfc3339_opts(SecondsFormat::Secs, true),
+                finished.reason
+            );
+            self.disable(entry, &target, DisabledBy::Failing, reason);
+        }
+        if signs.accepted && target.endpoint.status == EndpointStatus::Disabled {
+            self.enable(entry.id);
+        }
+        self.permits.landed();
+        self.results.send(finished);
     }
 
     /// Tells people of what became of a lane.
@@ -249,24 +278,34 @@ impl Lanes {
         });
     }
 
-    /// Results are committed: their deliveries leave the lanes' memory, and lanes that waited for that go on.
+    /// Results are committed: their deliveries leave the lanes' memory, and lanes that waited for that go on. What is in line for its turn, or
+    /// has nothing to push, is not moved on: with ten thousand lanes that would be most of them, at each commit.
     pub(crate) fn settled(self: &Arc<Self>, finished: &[Finished]) {
-        let mut touched: HashMap<EndpointId, Arc<Entry>> = HashMap::new();
+        let mut touched: HashMap<EndpointId, (Arc<Entry>, bool)> = HashMap::new();
         for one in finished {
             let id = one.delivery.endpoint_id;
-            if let Some(entry) = touched
-                .get(&id)
-                .cloned()
-                .or_else(|| self.entries.read().get(&id).cloned())
-            {
-                entry.lane.lock().settled(one.delivery.id, one.verdict.again_at());
-                touched.insert(id, entry);
-            }
+            let again_at = one.verdict.again_at();
+            let (entry, is_due_again) = match touched.entry(id) {
+                hash_map::Entry::Occupied(there) => there.into_mut(),
+                hash_map::Entry::Vacant(room) => {
+                    let Some(entry) = self.entries.read().get(&id).cloned() else {
+                        continue;
+                    };
+                    room.insert((entry, false))
+                }
+            };
+            entry.lane.lock().settled(one.delivery.id, again_at);
+            *is_due_again |= again_at.is_some();
         }
         self.permits.written(finished.len());
         self.sequences.freed(finished);
-        for entry in touched.values() {
-            self.move_on(entry);
+        let now = clock();
+        for (entry, is_due_again) in touched.values() {
+            if *is_due_again || (!entry.place.has_turn() && entry.lane.lock().is_hungry(now)) {
+                self.move_on(entry);
+            } else {
+                self.want_page(entry);
+            }
         }
         self.serve(finished.len().saturating_mul(ASKED));
         self.serve_those_aside(finished.len());
