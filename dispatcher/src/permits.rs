@@ -1,7 +1,7 @@
 //! The node's permits: how many requests are in flight at once, and how many of their results wait to be written.
 //!
 //! Results that are not written yet are bounded by themselves, and take no permits: how many there are tells how the disk does, and nothing of
-//! lanes. With permits they left lanes that keep up nothing at all for as long as a commit took its time, when others hung.
+//! lanes. If they took permits, nothing at all would be left to lanes that keep up, for as long as a commit takes its time, while others hang.
 
 use parking_lot::Mutex;
 

@@ -58,7 +58,7 @@ pub(super) struct Receiver {
 }
 
 /// Connections that may wait to be accepted. A server begins with as many at once as it may have in flight, and each beyond this bound would
-/// wait a second for its next try: measured with 128, that was most of a short run over many endpoints.
+/// wait a second for its next try: with a bound of 128, that is most of a short run over many endpoints.
 const BACKLOG: u32 = 4_096;
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
