@@ -2,7 +2,10 @@
 //! shortly before they expire, and fetched through the same egress guard as everything else.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,6 +16,7 @@ use http::{HeaderMap, HeaderValue, Uri, header};
 use proto::OAuth2;
 use queue::outcome::{Failure, FailureKind, Outcome};
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::sync::Mutex;
 use url::{Url, form_urlencoded};
 
@@ -50,7 +54,28 @@ enum State {
 pub(crate) struct Token {
     /// The value of `authorization`, marked as secret.
     pub(crate) value: HeaderValue,
+    /// When it came.
+    since: Instant,
     until: Instant,
+    /// Whether the endpoint refused it.
+    refused: AtomicBool,
+}
+
+impl Token {
+    /// Whether it had come before.
+    pub(crate) fn is_older_than(&self, then: Instant) -> bool {
+        self.since < then
+    }
+
+    /// Is not given to anybody any more, as the endpoint refused it: who wants a token next has another one fetched. Whoever says so of this
+    /// one later says nothing of that.
+    pub(crate) fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    fn is_good(&self, now: Instant) -> bool {
+        now < self.until && !self.refused.load(Ordering::Relaxed)
+    }
 }
 
 impl Tokens {
@@ -71,7 +96,7 @@ impl Tokens {
         let mut state = self.state.lock().await;
         let now = Instant::now();
         match &*state {
-            State::Token(token) if now < token.until => return Ok(token.clone()),
+            State::Token(token) if token.is_good(now) => return Ok(token.clone()),
             State::Failed(at, failure) if now.duration_since(*at) < REFRAIN => return Err(failure.clone()),
             _ => {}
         }
@@ -85,14 +110,6 @@ impl Tokens {
                 *state = State::Failed(Instant::now(), failure.clone());
                 Err(failure)
             }
-        }
-    }
-
-    /// Forgets a token that the endpoint did not take: the next attempt fetches another.
-    pub(crate) async fn forget(&self, refused: &Arc<Token>) {
-        let mut state = self.state.lock().await;
-        if matches!(&*state, State::Token(token) if Arc::ptr_eq(token, refused)) {
-            *state = State::Nothing;
         }
     }
 
@@ -166,7 +183,8 @@ fn secret(text: &str) -> Option<HeaderValue> {
 struct Answer {
     access_token: Option<String>,
     token_type: Option<String>,
-    expires_in: Option<f64>,
+    /// Seconds: a number, or by some servers a number in a string.
+    expires_in: Option<Value>,
     error: Option<String>,
 }
 
@@ -198,8 +216,18 @@ fn read(status: u16, body: &[u8], now: Instant) -> Result<Token, String> {
     let value = value.ok_or("its answer has no access_token that a header can hold")?;
     Ok(Token {
         value,
-        until: now + usable(answer.expires_in),
+        since: now,
+        until: now + usable(answer.expires_in.as_ref().and_then(seconds)),
+        refused: AtomicBool::new(false),
     })
+}
+
+/// The seconds that a server means; `None` where that is not clear, which is no reason to refuse its token.
+fn seconds(told: &Value) -> Option<f64> {
+    match told {
+        Value::String(text) => text.trim().parse().ok(),
+        told => told.as_f64(),
+    }
 }
 
 /// How long a token is used that expires after so many seconds.
@@ -226,6 +254,25 @@ mod tests {
             (Some(1e12), 86_340),
         ] {
             assert_eq!(usable(expires_in), Duration::from_secs(seconds), "{expires_in:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_token_is_a_number_or_a_text_of_one() {
+        let now = Instant::now();
+        for (expires_in, seconds) in [
+            ("3599", 3539),
+            ("\"3599\"", 3539),
+            ("\" 3599.0 \"", 3539),
+            ("\"0\"", 0),
+            ("\"soon\"", 1800),
+            ("\"\"", 1800),
+            ("null", 1800),
+            ("{}", 1800),
+        ] {
+            let body = format!(r#"{{"access_token":"zebra","expires_in":{expires_in}}}"#);
+            let token = read(200, body.as_bytes(), now).expect(expires_in);
+            assert_eq!(token.until - now, Duration::from_secs(seconds), "{expires_in}");
         }
     }
 

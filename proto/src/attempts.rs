@@ -43,7 +43,7 @@ pub struct Attempt {
     /// The same in base64, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_body_base64: Option<String>,
-    /// Whether the body went on after what is kept.
+    /// Whether there was more of the body than is kept: it is longer, or it broke off.
     #[serde(default)]
     pub response_truncated: bool,
     /// How long each part took.

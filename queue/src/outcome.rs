@@ -21,7 +21,7 @@ pub struct Answer {
     pub headers: Vec<(String, String)>,
     /// The first bytes of the body, at most the configured cut (16 KiB by default).
     pub body: Bytes,
-    /// Whether the body went on after what was kept.
+    /// Whether there was more of the body than was kept: it is longer, or it broke off.
     pub truncated: bool,
     /// `Retry-After`, resolved against the moment the answer came (RFC 9110, section 10.2.3).
     pub retry_after: Option<DateTime<Utc>>,
@@ -47,11 +47,11 @@ pub enum FailureKind {
     Connect,
     /// The TLS handshake failed: certificate, version or cipher.
     Tls,
-    /// The connection was closed or reset before a whole answer had come.
+    /// The connection was closed or reset before an answer had come, or within the body of a 2xx.
     Reset,
     /// The answer was not HTTP, or broke a limit on its head.
     Protocol,
-    /// The attempt's total deadline passed, wherever it then was.
+    /// The attempt's total deadline passed, wherever it then was but in the body of an answer other than 2xx, whose status stands.
     Timeout,
     /// What the endpoint asks for to know who sends could not be had: an access token, a client certificate that is of use.
     Auth,

@@ -89,11 +89,6 @@ async fn tokens_are_fetched_once_and_anew_when_they_are_refused_and_no_secret_is
     );
     let (_node, api) = (home.start(&[]).await, home.api());
     api.make_queue("q").await;
-    // Refuses the first token, whatever comes with it.
-    receiver.answer("/", |arrival| {
-        let refused = arrival.header("authorization") == "Bearer token-0";
-        Reply::status(if refused { 401 } else { 200 })
-    });
     let auth = json!({
         "headers": {"x-key": "zebra"},
         "oauth2": {"token_url": tokens.url, "client_id": "a b:", "client_secret": "zebra", "scope": "hooks"},
@@ -101,39 +96,60 @@ async fn tokens_are_fetched_once_and_anew_when_they_are_refused_and_no_secret_is
     let endpoint = make(&api, &receiver.url("/"), auth).await;
     let shown = serde_json::to_string(&api.endpoint(endpoint.id).await).expect("JSON");
     assert!(shown.contains("a b:") && !shown.contains("zebra"), "{shown}");
+    deliver(&api, 1).await;
 
-    // A 401 is final by the standard table, and yet the token is not used again.
-    let refused = api.enqueue("q", json!({"payload": 1})).await;
-    api.until_task(refused, TaskState::Dead).await;
+    // The token is withdrawn: what has it is sent once more with another one, within the same attempt.
+    receiver.answer("/", |arrival| {
+        let refused = arrival.header("authorization") == "Bearer token-0";
+        Reply::status(if refused { 401 } else { 200 })
+    });
     deliver(&api, 20).await;
     assert_eq!(
         tokens.asked.load(Ordering::SeqCst),
         2,
-        "one that was refused, and one for all that came after"
+        "one that was withdrawn, and one for all that came after"
     );
     let arrivals = receiver.at("/");
     let good = arrivals
         .iter()
         .filter(|arrival| arrival.header("authorization") == "Bearer token-1");
     assert_eq!(good.count(), 20);
-    assert!(
-        arrivals
-            .iter()
-            .all(|arrival| arrival.header("x-key") == "zebra" && arrival.header("posthaste-hop") == "1")
-    );
+    assert!(arrivals.iter().all(|arrival| arrival.attempt == 1
+        && arrival.header("x-key") == "zebra"
+        && arrival.header("posthaste-hop") == "1"));
 
-    // When that one ends as well, the token server gives no other.
+    // A new token that is refused as well: that is final by the standard table.
+    receiver.answer("/", |_| Reply::status(401));
+    for asked in [3, 4] {
+        let refused = api.enqueue("q", json!({"payload": 1})).await;
+        api.until_task(refused, TaskState::Dead).await;
+        let attempts = api.attempts(refused).await;
+        assert!(
+            attempts.len() == 1 && attempts[0].status == Some(401),
+            "{attempts:?}"
+        );
+        assert_eq!(tokens.asked.load(Ordering::SeqCst), asked);
+    }
+
+    // One that is taken; and when that is withdrawn, the token server gives no other.
+    receiver.answer("/", |_| Reply::status(200));
+    deliver(&api, 1).await;
     tokens.refuses.store(1, Ordering::SeqCst);
     receiver.answer("/", |_| Reply::status(401));
-    let refused = api.enqueue("q", json!({"payload": 1})).await;
-    api.until_task(refused, TaskState::Dead).await;
     let failed = api.enqueue("q", json!({"payload": 1})).await;
     api.until_task(failed, TaskState::Dead).await;
-    let attempt = api.attempts(failed).await.remove(0);
-    assert_eq!(attempt.failure.as_deref(), Some("auth"), "{attempt:?}");
+    let attempts = api.attempts(failed).await;
+    assert_eq!(attempts.len(), 3, "it is tried again: {attempts:?}");
+    for attempt in &attempts {
+        assert_eq!(attempt.failure.as_deref(), Some("auth"), "{attempt:?}");
+        assert!(
+            attempt.reason.contains("invalid_client") && !attempt.reason.contains("zebra"),
+            "{attempt:?}"
+        );
+    }
     assert!(
-        attempt.reason.contains("invalid_client") && !attempt.reason.contains("zebra"),
-        "{attempt:?}"
+        attempts[0].reason.contains("the endpoint answered 401"),
+        "{attempts:?}"
     );
 }
 

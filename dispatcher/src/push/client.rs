@@ -9,7 +9,7 @@ use http::header::{ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, RETRY_AFTER, USE
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
-use queue::outcome::{Answer, FailureKind, Outcome, Timing};
+use queue::outcome::{Answer, Failure, FailureKind, Outcome, Timing};
 use queue::retry_after;
 
 use super::connect::Connector;
@@ -57,6 +57,8 @@ impl std::fmt::Debug for Client {
 
 impl Client {
     /// A client with these settings. Reads the system's trusted certificates from disk.
+    ///
+    /// A client bounds how many names it looks up at once, so as to leave threads to others: make one, and the others of it.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let user_agent = HeaderValue::from_str(&config.user_agent)
             .map_err(|_| ConfigError::UserAgent(config.user_agent.clone()))?;
@@ -79,6 +81,21 @@ impl Client {
         })))
     }
 
+    /// A client that keeps another amount of an answer's body, and another number of idle connections.
+    pub(crate) fn keeping(
+        &self,
+        response_body_kept: usize,
+        pool_idle_per_host: usize,
+    ) -> Result<Self, ConfigError> {
+        let shared = &self.0;
+        let config = Config {
+            response_body_kept,
+            pool_idle_per_host,
+            ..shared.config.clone()
+        };
+        Self::over(shared.pool.connector.clone(), config, shared.user_agent.clone())
+    }
+
     /// A client with a TLS of an endpoint's own: its connections are shared with nobody else, as they say who connects.
     pub fn with_identity(&self, own: &Identity) -> Result<Self, IdentityError> {
         let shared = &self.0;
@@ -94,7 +111,9 @@ impl Client {
     /// time for a second try, which is rare, so that no attempt keeps a copy for it. `now` is asked for the time when an answer's
     /// `Retry-After` is relative to it. [`Timing::wait_us`] is left 0: the wait was before this.
     ///
-    /// Never fails otherwise than as an [`Outcome::Failed`], and never takes longer than the request's timeout.
+    /// Never fails otherwise than as an [`Outcome::Failed`], and never takes longer than the request's timeout. Where the body of an answer
+    /// breaks off, or does not end in time, a status that is not 2xx stands all the same, with what had come of the body; one that is 2xx does
+    /// not, as the endpoint may not have done all that it was to do.
     pub fn push<'a>(
         &'a self,
         make: &'a (dyn Fn() -> Request + Sync),
@@ -115,10 +134,7 @@ impl Client {
         // function is kept in it twice, and all of this is copied when the attempt is spawned.
         progress::scope(Progress::default(), async move {
             let ended = tokio::time::timeout(limit, attempt.exchange(&now)).await;
-            let outcome = ended.unwrap_or_else(|_| {
-                let status = attempt.head.as_ref().map(|head| head.status);
-                Outcome::Failed(failure::timeout(limit, progress::stage(), status))
-            });
+            let outcome = ended.unwrap_or_else(|_| attempt.out_of_time(limit));
             (outcome, attempt.timing())
         })
     }
@@ -137,12 +153,39 @@ struct Attempt<'a> {
     head: Option<Head>,
 }
 
-/// What is known of an answer once its head is there.
+/// What is known of an answer once its head is there. What the attempt has of it lies here, so that it is not lost when the time is over.
 struct Head {
     status: u16,
     at_us: u32,
     /// Whether the connection was there before the attempt, so that its making took no part of it.
     kept_alive: bool,
+    headers: Vec<(String, String)>,
+    retry_after: Option<DateTime<Utc>>,
+    /// What came of the body so far.
+    body: Vec<u8>,
+}
+
+impl Head {
+    /// The answer, of whose body there is no more to come or to keep.
+    fn answer(&mut self, truncated: bool) -> Answer {
+        Answer {
+            status: self.status,
+            headers: std::mem::take(&mut self.headers),
+            body: std::mem::take(&mut self.body).into(),
+            truncated,
+            retry_after: self.retry_after,
+        }
+    }
+
+    /// What an answer comes to whose body did not end as it should have. Who refuses a request has said so by then, and when to come again;
+    /// who accepts it may have failed afterwards.
+    fn broken_off(&mut self, failure: Failure) -> Outcome {
+        if (200..300).contains(&self.status) {
+            Outcome::Failed(failure)
+        } else {
+            Outcome::Answered(self.answer(true))
+        }
+    }
 }
 
 /// Nothing came of a connection but that it was dead. If it was kept alive the request is sent once more, over a new one: RFC 9110, section 9.2.2, allows it
@@ -223,29 +266,36 @@ impl Attempt<'_> {
                 return Ok(Outcome::Failed(failure));
             }
         };
+        let at_us = micros_since(self.start);
         let status = answer.status().as_u16();
-        self.head = Some(Head {
-            status,
-            at_us: micros_since(self.start),
-            kept_alive,
-        });
-        progress::enter(Stage::Reading);
         let retry_after = answer
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| retry_after::resolve(value.to_str().ok()?, now()));
-        Ok(
-            match read::body(answer.body_mut(), config.response_body_kept).await {
-                Ok((body, truncated)) => Outcome::Answered(Answer {
-                    status,
-                    headers: read::headers(answer.headers(), config.response_headers_kept),
-                    body,
-                    truncated,
-                    retry_after,
-                }),
-                Err(error) => Outcome::Failed(failure::of(&error, Some(status), config)),
-            },
-        )
+        let head = self.head.insert(Head {
+            status,
+            at_us,
+            kept_alive,
+            headers: read::headers(answer.headers(), config.response_headers_kept),
+            retry_after,
+            body: Vec::new(),
+        });
+        progress::enter(Stage::Reading);
+        let ended = read::body(answer.body_mut(), config.response_body_kept, &mut head.body).await;
+        Ok(match ended {
+            Ok(truncated) => Outcome::Answered(head.answer(truncated)),
+            Err(error) => head.broken_off(failure::of(&error, Some(status), config)),
+        })
+    }
+
+    /// What the attempt comes to when its time is over.
+    fn out_of_time(&mut self, limit: Duration) -> Outcome {
+        let status = self.head.as_ref().map(|head| head.status);
+        let failure = failure::timeout(limit, progress::stage(), status);
+        match &mut self.head {
+            Some(head) => head.broken_off(failure),
+            None => Outcome::Failed(failure),
+        }
     }
 
     fn next_try(&mut self) -> http::Request<Full<Bytes>> {

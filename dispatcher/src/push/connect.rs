@@ -315,6 +315,10 @@ async fn race(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
+    use parking_lot::Mutex;
+
     use super::*;
 
     fn addresses(written: &[&str]) -> Vec<SocketAddr> {
@@ -404,23 +408,30 @@ mod tests {
         assert!(race(&[]).await.is_err());
     }
 
-    /// A connector that finds these addresses, lookup by lookup, and may connect to 127.0.0.2 only.
-    fn scripted(answers: &[&[&str]]) -> (Means, Resolver) {
+    /// What names resolve to, one answer a lookup.
+    type Script = Arc<Mutex<VecDeque<Vec<IpAddr>>>>;
+
+    /// A connector that finds these addresses, lookup by lookup, and may connect to 127.0.0.2 only; and the answers that nobody has asked for.
+    fn scripted(answers: &[&[&str]]) -> (Means, Script) {
         let ips = |answer: &&[&str]| answer.iter().map(|ip| ip.parse().expect("an address")).collect();
-        let resolver = Resolver::scripted(answers.iter().map(ips).collect());
+        let script: Script = Arc::new(Mutex::new(answers.iter().map(ips).collect()));
+        let asked = Arc::clone(&script);
         let roots = Arc::new(RootCertStore::empty());
         let means = Means {
             egress: Egress {
                 allow: vec!["127.0.0.2/32".parse().expect("a range")],
                 own_listeners: vec![],
             },
-            resolver: resolver.clone(),
+            resolver: Resolver::asking(move |_| {
+                let next = asked.lock().pop_front().unwrap_or_default();
+                Box::pin(std::future::ready(Ok(next)))
+            }),
             dns_timeout: Duration::from_secs(5),
             proxy: None,
             tls: tls::connector(Arc::clone(&roots), &Identity::default()).expect("a connector"),
             roots,
         };
-        (means, resolver)
+        (means, script)
     }
 
     /// A name whose owner lets it lead elsewhere once it was judged (DNS rebinding) gains nothing: there is one lookup a connection, and
@@ -438,7 +449,7 @@ mod tests {
         let url: Uri = format!("http://rebinding.example:{port}/")
             .parse()
             .expect("a URL");
-        let (means, resolver) = scripted(&[
+        let (means, script) = scripted(&[
             &["127.0.0.2"],
             &["127.0.0.1"],
             &["127.0.0.1", "127.0.0.2"],
@@ -457,7 +468,7 @@ mod tests {
         ] {
             let made = means.connect(&url, limit).await;
             assert_eq!(made.is_ok(), reached, "{:?}", made.err());
-            assert_eq!(resolver.unasked(), left, "one lookup a connection");
+            assert_eq!(script.lock().len(), left, "one lookup a connection");
             if let Err(error) = made {
                 let kind = error.failure().kind;
                 let expected = if left == 0 {

@@ -1,27 +1,29 @@
 //! Reading an answer, and keeping of it what is kept.
 
-use bytes::Bytes;
 use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
-/// The first `kept` bytes of a body, and whether it went on after them. Nothing is read beyond: dropping the rest then
-/// drops an HTTP/1 connection and resets an HTTP/2 stream.
-pub(super) async fn body(incoming: &mut Incoming, kept: usize) -> Result<(Bytes, bool), hyper::Error> {
-    // Copied, not sliced: a slice would keep the connection's whole read buffer alive as long as the answer.
-    let mut read = Vec::new();
+/// Reads the first `kept` bytes of a body into `read`, where they are also when the rest never comes; whether it went on after them. Nothing
+/// is read beyond: dropping the rest then drops an HTTP/1 connection and resets an HTTP/2 stream.
+pub(super) async fn body(
+    incoming: &mut Incoming,
+    kept: usize,
+    read: &mut Vec<u8>,
+) -> Result<bool, hyper::Error> {
     while let Some(frame) = incoming.frame().await {
         let Ok(data) = frame?.into_data() else {
             continue;
         };
+        // Copied, not sliced: a slice would keep the connection's whole read buffer alive as long as the answer.
         let room = kept - read.len();
         if data.len() > room {
             read.extend_from_slice(&data[..room]);
-            return Ok((read.into(), true));
+            return Ok(true);
         }
         read.extend_from_slice(&data);
     }
-    Ok((read.into(), false))
+    Ok(false)
 }
 
 /// Headers as text, in their order (those of one name together, where the first of them came), leaving out whatever

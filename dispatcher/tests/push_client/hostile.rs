@@ -2,13 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::TimeDelta;
 use dispatcher::push::{Client, Config};
-use queue::outcome::{FailureKind, Timing};
+use queue::outcome::{FailureKind, Outcome, Timing};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::mpsc;
 
-use crate::receiver::{Receiver, answered, client, config, failed, fails, read_request, request, rest};
+use crate::receiver::{
+    Receiver, answered, client, config, failed, fails, now, push, read_request, request, rest,
+};
 
 const SHORT: Duration = Duration::from_millis(600);
 /// Far more than a loaded machine takes to notice a deadline, far less than the receivers here would take.
@@ -143,6 +146,70 @@ async fn a_connection_that_ends_early_is_a_reset() {
                 "{bytes:?}: a new connection is not tried again"
             );
         }
+    }
+}
+
+/// Who refuses a request has said so with the head of the answer, and when to come again.
+#[tokio::test]
+async fn a_refusal_counts_however_its_body_ends() {
+    let cases = [
+        ("429 Slow\r\ncontent-length: 10\r\n\r\n", 429, ""),
+        ("503 Busy\r\ncontent-length: 10\r\n\r\nabc", 503, "abc"),
+        (
+            "410 Gone\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n",
+            410,
+            "ab",
+        ),
+        ("500 Oops\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", 500, ""),
+        ("302 There\r\ncontent-length: 10\r\n\r\n", 302, ""),
+    ];
+    for (rest, status, body) in cases {
+        let receiver = Receiver::start(move |mut tcp, _| async move {
+            read_request(&mut tcp).await;
+            let (line, rest) = rest.split_once("\r\n").expect("a line");
+            let bytes = format!("HTTP/1.1 {line}\r\nretry-after: 120\r\n{rest}");
+            let _ = tcp.write_all(bytes.as_bytes()).await;
+        })
+        .await;
+        let (answer, timing) = answered(&client(), &receiver.url()).await;
+        assert_eq!(
+            (answer.status, &answer.body[..], answer.truncated),
+            (status, body.as_bytes(), true),
+            "{rest:?}"
+        );
+        assert_eq!(answer.headers[0], ("retry-after".to_owned(), "120".to_owned()));
+        assert_eq!(answer.retry_after, Some(now() + TimeDelta::seconds(120)));
+        assert!(timing.first_byte_us.is_some());
+        assert_eq!(receiver.connections(), 1, "{rest:?}: it is not asked for again");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_counts_whose_body_does_not_end_in_time() {
+    let receiver = Receiver::start(|mut tcp, _| async move {
+        read_request(&mut tcp).await;
+        let _ = tcp
+            .write_all(b"HTTP/1.1 503 Busy\r\nretry-after: 120\r\ncontent-length: 99\r\n\r\nsorry")
+            .await;
+        rest(tcp).await;
+    })
+    .await;
+    let mut hurried = request(&receiver.url());
+    hurried.timeout = SHORT;
+    let start = Instant::now();
+    let (outcome, timing) = push(&client(), hurried).await;
+    let took = start.elapsed();
+    assert!(took >= SHORT && took < LATE, "{took:?}");
+    assert!(u128::from(timing.total_us) >= SHORT.as_micros());
+    match outcome {
+        Outcome::Answered(answer) => {
+            assert_eq!(
+                (answer.status, &answer.body[..], answer.truncated),
+                (503, &b"sorry"[..], true)
+            );
+            assert_eq!(answer.retry_after, Some(now() + TimeDelta::seconds(120)));
+        }
+        Outcome::Failed(failure) => panic!("{failure:?}"),
     }
 }
 

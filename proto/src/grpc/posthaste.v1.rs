@@ -44,7 +44,7 @@ pub struct Attempt {
     /// The first 16 KiB of the response's body; absent if there was none.
     #[prost(bytes = "bytes", optional, tag = "14")]
     pub response_body: ::core::option::Option<::prost::bytes::Bytes>,
-    /// Whether the body went on after what is kept.
+    /// Whether there was more of the body than is kept: it is longer, or it broke off.
     #[prost(bool, tag = "15")]
     pub response_truncated: bool,
     /// How long each part took.
@@ -138,7 +138,7 @@ pub enum Failure {
     Connect = 3,
     /// The TLS handshake failed: certificate, version or cipher.
     Tls = 4,
-    /// The connection was closed or reset before a whole answer had come.
+    /// The connection was closed or reset before an answer had come, or within the body of a 2xx.
     Reset = 5,
     /// The answer was not HTTP, or broke a limit on its head.
     Protocol = 6,

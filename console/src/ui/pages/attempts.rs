@@ -82,7 +82,7 @@ pub(crate) fn Exchange(attempt: Attempt, task: Option<Task>, open: bool) -> impl
                 {headers.into_iter().map(|header| view! { <dt>{header.name}</dt><dd class="break">{header.value}</dd> }).collect_view()}
             </dl>
             {(!body.is_empty()).then(|| view! { <pre tabindex="0">{body}</pre> })}
-            {attempt.response_truncated.then(|| view! { <p class="muted small">"The body went on after what is kept."</p> })}
+            {attempt.response_truncated.then(|| view! { <p class="muted small">"There was more of the body, or it broke off."</p> })}
         </details>
     }
 }
