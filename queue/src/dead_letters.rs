@@ -103,6 +103,13 @@ impl Meant {
     }
 }
 
+/// A dead letter, and its place among others.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) id: DeliveryId,
+    pub(crate) died_at: DateTime<Utc>,
+}
+
 struct Row {
     id: DeliveryId,
     task_id: uuid::Uuid,
@@ -226,15 +233,23 @@ impl Queue {
         queue.ok_or_else(|| no_dead_letter(id))
     }
 
-    /// The ids of the oldest dead letters that a filter means.
-    pub(crate) async fn some_dead_letters(&self, filter: &Filter, limit: i64) -> Result<Vec<DeliveryId>> {
-        let ids = match &filter.queues {
+    /// The oldest dead letters that a filter means, those after `after` (its time and id), at most `limit`.
+    pub(crate) async fn some_dead_letters(
+        &self,
+        filter: &Filter,
+        after: Option<(DateTime<Utc>, DeliveryId)>,
+        limit: i64,
+    ) -> Result<Vec<Found>> {
+        let (after_at, after_id) = after.unwrap_or_default();
+        let found = match &filter.queues {
             None => {
-                sqlx::query_scalar!(
+                sqlx::query_as!(
+                    Found,
                     "-- some dead letters
-                    SELECT id FROM dead_letters
+                    SELECT id, died_at FROM dead_letters
                     WHERE ($1::uuid IS NULL OR endpoint_id = $1) AND ($2::text IS NULL OR type LIKE $2)
                         AND ($3::smallint IS NULL OR status = $3) AND ($4::text IS NULL OR failure = $4) AND died_at >= $5 AND died_at < $6
+                        AND (died_at, id) > ($8, $9)
                     ORDER BY died_at, id LIMIT $7",
                     filter.endpoint,
                     filter.kind,
@@ -242,19 +257,22 @@ impl Queue {
                     filter.failure,
                     filter.since,
                     filter.until,
-                    limit
+                    limit,
+                    after_at,
+                    after_id
                 )
                 .fetch_all(&self.inner.pool)
                 .await?
             }
             Some(queues) => {
-                sqlx::query_scalar!(
+                sqlx::query_as!(
+                    Found,
                     r#"-- some dead letters of queues
-                    SELECT l.id AS "id!" FROM unnest($8::uuid[]) AS q (id) CROSS JOIN LATERAL (
+                    SELECT l.id AS "id!", l.died_at AS "died_at!" FROM unnest($8::uuid[]) AS q (id) CROSS JOIN LATERAL (
                         SELECT id, died_at FROM dead_letters
                         WHERE queue_id = q.id AND ($1::uuid IS NULL OR endpoint_id = $1) AND ($2::text IS NULL OR type LIKE $2)
                             AND ($3::smallint IS NULL OR status = $3) AND ($4::text IS NULL OR failure = $4)
-                            AND died_at >= $5 AND died_at < $6
+                            AND died_at >= $5 AND died_at < $6 AND (died_at, id) > ($9, $10)
                         ORDER BY died_at, id LIMIT $7
                     ) AS l
                     ORDER BY l.died_at, l.id LIMIT $7"#,
@@ -265,13 +283,15 @@ impl Queue {
                     filter.since,
                     filter.until,
                     limit,
-                    queues
+                    queues,
+                    after_at,
+                    after_id
                 )
                 .fetch_all(&self.inner.pool)
                 .await?
             }
         };
-        Ok(ids)
+        Ok(found)
     }
 }
 

@@ -118,7 +118,7 @@ async fn a_delivery_is_told_from_its_task_to_its_end() {
         (K::DeliveryDead, Some(2), None)
     );
 
-    let replayed = kit.queue.replay(id, now()).await.unwrap();
+    let replayed = kit.queue.replay(&Reach::everything(), id, now()).await.unwrap();
     let told = event(&mut events).await;
     assert_eq!(
         (told.kind, told.delivery, told.task_type.as_deref()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use kit::{Kit, new_task, now, open};
 use proto::{Keep, QueueUpdate, Span, TaskState};
-use queue::{Error, Queue, task::NewTask, verdict::Verdict};
+use queue::{Error, Queue, rights::Reach, task::NewTask, verdict::Verdict};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 
@@ -146,8 +146,9 @@ async fn what_is_needed_survives_its_day_and_the_rest_goes() {
     );
 
     // Deliveries load what they send, and dead letters are replayed.
+    let letter = queue_letter(&kit, fates.dead).await;
     kit.queue
-        .replay(queue_letter(&kit, fates.dead).await, after(9))
+        .replay(&Reach::everything(), letter, after(9))
         .await
         .unwrap();
     let page = queue::load::PageRequest {
@@ -335,7 +336,7 @@ async fn a_replay_under_way_holds_what_it_may_want_and_nothing_expired_is_replay
     let endpoint = kit.queue_with_endpoint("q").await.id;
     let fates = fates(&kit, "q", endpoint).await;
     let new = json!({"filter": {"queue": "q", "state": "delivered"}});
-    let reach = queue::rights::Reach::of(vec!["*".into()]);
+    let reach = Reach::of(vec!["*".into()]);
     // Begun when the payload was there, it goes on with it; begun too late, it finds nothing.
     for (begun, matched) in [(after(6), 1), (after(8), 0)] {
         let job = kit
@@ -432,7 +433,7 @@ async fn expunged_content_is_gone_at_once_and_after_compaction() {
     }
     assert_eq!(state(&kit, fates.scheduled, now()).await, TaskState::Cancelled);
     let letter = queue_letter(&kit, fates.dead).await;
-    match kit.queue.replay(letter, now()).await {
+    match kit.queue.replay(&Reach::everything(), letter, now()).await {
         Err(Error::Conflict(why)) => assert!(why.contains("expunged"), "{why}"),
         other => panic!("{other:?}"),
     }
@@ -445,7 +446,7 @@ async fn expunged_content_is_gone_at_once_and_after_compaction() {
     assert_eq!(rows(&kit, "tasks").await, 1, "the dead letter's");
     let audit = kit
         .queue
-        .list_audit(&queue::rights::Reach::of(vec!["*".into()]), None, 10)
+        .list_audit(&Reach::of(vec!["*".into()]), None, 10)
         .await
         .unwrap();
     assert_eq!(

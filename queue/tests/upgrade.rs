@@ -83,7 +83,10 @@ async fn what_was_on_its_way_before_an_upgrade_goes_on_after_it() {
         )
         .await
         .unwrap();
-    let replayed = queue.replay(letters[0].id, now()).await.unwrap();
+    let replayed = queue
+        .replay(&Reach::everything(), letters[0].id, now())
+        .await
+        .unwrap();
     let task = queue.read_task(replayed.task, now()).await.unwrap();
     assert_eq!(task.state, TaskState::Pending);
 

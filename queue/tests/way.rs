@@ -156,7 +156,11 @@ async fn a_dead_letter_is_replayed_under_the_same_task() {
         (letters[0].status, letters[0].attempts, letters[0].kind.as_str()),
         (Some(404), 1, "test.made")
     );
-    let replayed = kit.queue.replay(letters[0].id, now()).await.unwrap();
+    let replayed = kit
+        .queue
+        .replay(&Reach::everything(), letters[0].id, now())
+        .await
+        .unwrap();
     assert_eq!(replayed.task, letters[0].task);
     assert_ne!(replayed.delivery, letters[0].id);
     let none = DeadLetterFilter {
@@ -190,7 +194,8 @@ async fn a_dead_letter_is_replayed_under_the_same_task() {
         due.iter()
             .all(|d| d.purpose == Purpose::Replay(None) && ids.contains(&d.content.id) && d.attempts == 0)
     );
-    assert!(kit.queue.replay(letters[0].id, now()).await.is_err());
+    let again = kit.queue.replay(&Reach::everything(), letters[0].id, now()).await;
+    assert!(again.is_err());
 }
 
 #[tokio::test]

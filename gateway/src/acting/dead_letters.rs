@@ -51,8 +51,8 @@ impl Acting {
     pub(crate) async fn replay(&self, id: DeliveryId) -> Result<Replayed, Refusal> {
         self.may(Scope::Replay)?;
         self.reaches_dead_letter(id).await?;
-        let (queue, now) = (self.audited(), time::now());
-        to_its_end(async move { queue.replay(id, now).await }).await
+        let (queue, reach, now) = (self.audited(), self.reach().clone(), time::now());
+        to_its_end(async move { queue.replay(&reach, id, now).await }).await
     }
 
     /// Makes new deliveries of all that a filter means.

@@ -57,15 +57,15 @@ impl Acting {
         Ok(Cancelled { cancelled })
     }
 
-    /// Sends a task once more: to each endpoint that it went to, or to the one that is named.
+    /// Sends a task once more: to each endpoint that it went to and the caller reaches, or to the one that is named.
     pub(crate) async fn replay_task(&self, id: TaskId, how: ReplayTask) -> Result<TaskReplayed, Refusal> {
         self.may(Scope::Replay)?;
         self.reaches_task(id).await?;
         if let Some(endpoint) = how.endpoint {
             self.endpoint(endpoint).await?;
         }
-        let (queue, now) = (self.audited(), time::now());
-        to_its_end(async move { queue.replay_task(id, how.endpoint, now).await }).await
+        let (queue, reach, now) = (self.audited(), self.reach().clone(), time::now());
+        to_its_end(async move { queue.replay_task(&reach, id, how.endpoint, now).await }).await
     }
 
     /// Clears a task's content now.

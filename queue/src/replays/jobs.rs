@@ -263,7 +263,7 @@ impl Queue {
 }
 
 /// There is no replay of this id.
-pub fn no_replay(id: ReplayId) -> Error {
+fn no_replay(id: ReplayId) -> Error {
     Error::NotFound(format!("replay {id}"))
 }
 

@@ -39,16 +39,24 @@ async fn dead_of_queue(
     limit: i64,
 ) -> Result<Vec<Row>> {
     let (after_at, after_id) = place.after.unwrap_or_default();
+    // Where a target takes their place it does not matter whose endpoints they were for.
+    let receivers = match course.target {
+        Some(_) => None,
+        None => course.reach.likes(),
+    };
     Ok(sqlx::query_as!(
         Row,
         r#"-- replay: look at dead letters of a queue
-        SELECT died_at AS at, id, task_id, endpoint_id,
-            (($6::text IS NULL OR type LIKE $6) AND ($7::smallint IS NULL OR status IS NOT DISTINCT FROM $7)
-                AND ($8::text IS NULL OR failure IS NOT DISTINCT FROM $8) AND ($9::text IS NULL OR strpos(lower(reason), $9) > 0)
-                AND replay_id IS DISTINCT FROM $10) AS "wanted!"
-        FROM dead_letters
-        WHERE queue_id = $1 AND died_at >= $2 AND died_at < $3 AND (died_at, id) > ($4, $5)
-        ORDER BY died_at, id LIMIT $11"#,
+        SELECT l.died_at AS at, l.id, l.task_id, l.endpoint_id,
+            (($6::text IS NULL OR l.type LIKE $6) AND ($7::smallint IS NULL OR l.status IS NOT DISTINCT FROM $7)
+                AND ($8::text IS NULL OR l.failure IS NOT DISTINCT FROM $8) AND ($9::text IS NULL OR strpos(lower(l.reason), $9) > 0)
+                AND l.replay_id IS DISTINCT FROM $10
+                AND ($12::text[] IS NULL OR coalesce((
+                    SELECT q.name FROM endpoints e JOIN queues q ON q.id = e.queue_id WHERE e.id = l.endpoint_id
+                ) LIKE ANY ($12), false))) AS "wanted!"
+        FROM dead_letters l
+        WHERE l.queue_id = $1 AND l.died_at >= $2 AND l.died_at < $3 AND (l.died_at, l.id) > ($4, $5)
+        ORDER BY l.died_at, l.id LIMIT $11"#,
         queue,
         course.since,
         course.until,
@@ -59,7 +67,8 @@ async fn dead_of_queue(
         course.failure,
         course.error,
         course.job,
-        limit
+        limit,
+        receivers as _
     )
     .fetch_all(connection)
     .await?)
@@ -76,13 +85,15 @@ async fn dead_of_endpoint(
     Ok(sqlx::query_as!(
         Row,
         r#"-- replay: look at dead letters of an endpoint
-        SELECT died_at AS at, id, task_id, endpoint_id,
-            (($6::text IS NULL OR type LIKE $6) AND ($7::smallint IS NULL OR status IS NOT DISTINCT FROM $7)
-                AND ($8::text IS NULL OR failure IS NOT DISTINCT FROM $8) AND ($9::text IS NULL OR strpos(lower(reason), $9) > 0)
-                AND replay_id IS DISTINCT FROM $10) AS "wanted!"
-        FROM dead_letters
-        WHERE endpoint_id = $1 AND died_at >= $2 AND died_at < $3 AND (died_at, id) > ($4, $5)
-        ORDER BY died_at, id LIMIT $11"#,
+        SELECT l.died_at AS at, l.id, l.task_id, l.endpoint_id,
+            (($6::text IS NULL OR l.type LIKE $6) AND ($7::smallint IS NULL OR l.status IS NOT DISTINCT FROM $7)
+                AND ($8::text IS NULL OR l.failure IS NOT DISTINCT FROM $8) AND ($9::text IS NULL OR strpos(lower(l.reason), $9) > 0)
+                AND l.replay_id IS DISTINCT FROM $10
+                -- its tasks may be those of another queue
+                AND ($12::text[] IS NULL OR coalesce((SELECT q.name FROM queues q WHERE q.id = l.queue_id) LIKE ANY ($12), false))) AS "wanted!"
+        FROM dead_letters l
+        WHERE l.endpoint_id = $1 AND l.died_at >= $2 AND l.died_at < $3 AND (l.died_at, l.id) > ($4, $5)
+        ORDER BY l.died_at, l.id LIMIT $11"#,
         endpoint,
         course.since,
         course.until,
@@ -93,7 +104,8 @@ async fn dead_of_endpoint(
         course.failure,
         course.error,
         course.job,
-        limit
+        limit,
+        course.reach.likes() as _
     )
     .fetch_all(connection)
     .await?)
@@ -114,12 +126,14 @@ async fn delivered(
         SELECT 'epoch'::timestamptz AS "at!", a.id AS "id!", a.task_id AS "task_id!", a.endpoint_id AS "endpoint_id!",
             (a.verdict = 'delivered' AND ($4::smallint IS NULL OR a.status IS NOT DISTINCT FROM $4)
                 AND ($5::text IS NULL OR t.type LIKE $5)
+                -- its tasks may be those of another queue
+                AND ($7::text[] IS NULL OR coalesce((SELECT q.name FROM queues q WHERE q.id = a.queue_id) LIKE ANY ($7), false))
                 -- two nodes may both have logged that it was delivered
                 AND NOT EXISTS (
                     SELECT FROM attempts b WHERE b.delivery_id = a.delivery_id AND b.verdict = 'delivered' AND b.id < a.id
                 )) AS "wanted!"
         FROM (
-            SELECT id, delivery_id, task_id, endpoint_id, verdict, status FROM attempts
+            SELECT id, delivery_id, task_id, queue_id, endpoint_id, verdict, status FROM attempts
             WHERE endpoint_id = $1 AND id > $2 AND id < $3 ORDER BY id LIMIT $6
         ) AS a
         LEFT JOIN tasks t ON t.id = a.task_id
@@ -129,7 +143,8 @@ async fn delivered(
         to,
         course.status,
         course.kind,
-        limit
+        limit,
+        course.reach.likes() as _
     )
     .fetch_all(connection)
     .await?)

@@ -22,12 +22,10 @@ use uuid::Uuid;
 use crate::{
     error::Error,
     id::{DeliveryId, EndpointId, QueueId, TaskId},
+    rights::Reach,
 };
 
-pub use self::{
-    jobs::no_replay,
-    run::{Report, Runner},
-};
+pub use self::run::{Report, Runner};
 
 /// A replay's id.
 pub type ReplayId = Uuid;
@@ -49,6 +47,9 @@ struct Course {
     error: Option<String>,
     /// Where everything is sent, if not where it was for.
     target: Option<EndpointId>,
+    /// What it touches: tasks of these queues, and endpoints of these queues unless a target takes their place. What was sent on from one queue
+    /// to another is of both.
+    reach: Reach,
     /// The job itself, whose own dead letters it passes over; nil where there is none yet.
     job: ReplayId,
 }

@@ -11,13 +11,16 @@ use crate::{
     delivery::Purpose,
     error::{Error, Result},
     id::{self, DeliveryId, EndpointId, TaskId},
+    rights::Reach,
 };
 
 impl Queue {
-    /// Makes a new delivery of a task to each endpoint that it went to and that is still there, or to `to` alone. Where one waits already, none is
-    /// made; where one was given up, its dead letter goes. The task, and so the `webhook-id`, stays the same. Nothing to be made is a conflict.
+    /// Makes a new delivery of a task to each endpoint that it went to and that is still there, or to `to` alone: to none of a queue that does not
+    /// lie within `reach`. Where one waits already, none is made; where one was given up, its dead letter goes. The task, and so the `webhook-id`,
+    /// stays the same. Nothing to be made is a conflict.
     pub async fn replay_task(
         &self,
+        reach: &Reach,
         task: TaskId,
         to: Option<EndpointId>,
         now: DateTime<Utc>,
@@ -51,7 +54,7 @@ impl Queue {
             Some(to) => vec![to],
             None => endpoints_of(&mut tx, task).await?,
         };
-        let made = self.make_once_more(&mut tx, task, &endpoints, now).await?;
+        let made = self.make_once_more(&mut tx, reach, task, &endpoints, now).await?;
         if made.is_empty() {
             let waiting = waiting_for(&mut tx, task, &endpoints).await?;
             return Err(refused(why_none(endpoints.len(), waiting).to_owned()));
@@ -78,6 +81,7 @@ impl Queue {
     async fn make_once_more(
         &self,
         connection: &mut PgConnection,
+        reach: &Reach,
         task: TaskId,
         endpoints: &[EndpointId],
         now: DateTime<Utc>,
@@ -91,7 +95,11 @@ impl Queue {
             WITH found AS (
                 SELECT g.fresh, t.id, t.queue_id, g.endpoint_id, t.type, length(t.payload) AS size, t.priority
                 FROM unnest($2::uuid[], $3::uuid[]) AS g (fresh, endpoint_id) JOIN tasks t ON t.id = $1
-                WHERE EXISTS (SELECT FROM endpoints e WHERE e.id = g.endpoint_id AND e.deleted_at IS NULL)
+                WHERE EXISTS (
+                        SELECT FROM endpoints e WHERE e.id = g.endpoint_id AND e.deleted_at IS NULL
+                            -- it may have been sent on to another queue's
+                            AND ($9::text[] IS NULL OR (SELECT q.name FROM queues q WHERE q.id = e.queue_id) LIKE ANY ($9))
+                    )
                     AND NOT EXISTS (SELECT FROM expunged x WHERE x.task_id = $1)
                     AND NOT EXISTS (
                         SELECT FROM deliveries d WHERE d.id BETWEEN $4 AND $5 AND d.task_id = $1 AND d.endpoint_id = g.endpoint_id
@@ -114,7 +122,8 @@ impl Queue {
             to,
             now,
             Purpose::Replay(None).code(),
-            self.inner.depths.other().0
+            self.inner.depths.other().0,
+            reach.likes() as _
         )
         .fetch_all(connection)
         .await?)

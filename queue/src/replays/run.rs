@@ -19,6 +19,7 @@ use crate::{
     id::{self, TaskId},
     ownership::NodeId,
     partition::Table,
+    rights::Reach,
 };
 
 /// Jobs that a node works on at once; more wait for one of them to end.
@@ -189,8 +190,8 @@ impl Queue {
         let mut tx = self.inner.hot.begin().await?;
         let row = sqlx::query!(
             r#"-- replay: job
-            SELECT filter AS "filter: sqlx::types::Json<proto::ReplayFilter>", target_id, rate, source, parts, since, until, part, after_at,
-                after_id, created_at
+            SELECT reach, filter AS "filter: sqlx::types::Json<proto::ReplayFilter>", target_id, rate, source, parts, since, until, part,
+                after_at, after_id, created_at
             FROM replay_jobs WHERE id = $1 AND node_id = $2 AND status = 'running' FOR UPDATE"#,
             job,
             node
@@ -216,6 +217,7 @@ impl Queue {
             failure: filter.failure,
             error: filter.error.as_deref().map(str::to_lowercase),
             target: row.target_id.or(by_target),
+            reach: Reach::of(row.reach),
             job,
         };
         let place = Place {

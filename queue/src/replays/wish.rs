@@ -159,6 +159,7 @@ impl Queue {
             } else {
                 None
             }),
+            reach: Reach::of(names.clone()),
             job: Uuid::nil(),
         };
         Ok(Wish {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use proto::{EnqueueRate, Key, Page, Scope};
+use proto::{EnqueueRate, Key, NewKey, Page, Scope};
 use queue::Queue;
 use serde_json::json;
 use tokio::{sync::mpsc, time::timeout};
@@ -205,6 +205,30 @@ async fn a_rotated_key_lives_beside_its_successor_for_a_while() {
         .await
         .problem(401);
     assert!(ended.detail.contains("expired at"), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_has_expired_has_no_successor() {
+    let app = App::new().await;
+    let before = now() - chrono::TimeDelta::hours(1);
+    let new = NewKey {
+        name: "a".into(),
+        scopes: vec![Scope::Read],
+        queues: vec!["*".into()],
+        expires_at: Some(before + chrono::TimeDelta::minutes(1)),
+        ..NewKey::default()
+    };
+    let made = app.queue.make_key(new, before).await.unwrap();
+    let path = format!("/v1/keys/{}", made.id);
+    let rotate = format!("{path}/rotate");
+    let refused = app.act(&rotate).await.problem(409);
+    assert!(refused.detail.contains("expired"), "{refused:?}");
+    assert_eq!(read(&app, made.id).await.successor, None);
+    // One that lives again has one.
+    app.patch(&path, r#"{"expires_at":null}"#)
+        .await
+        .is(StatusCode::OK);
+    app.act(&rotate).await.is(StatusCode::CREATED);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod keys;
 mod rates;
 mod routes;
 mod scopes;
+mod sent_on;
 mod tenants;
 mod tokens;
 

@@ -3,7 +3,7 @@
 use axum::http::StatusCode;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use gateway::auth::jwt::{Algorithm, Config, Issuer, Material};
-use proto::Scope;
+use proto::{AuditEntry, Page, Scope};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -83,6 +83,19 @@ async fn a_token_does_what_it_says_and_no_more() {
         let answer = ask(&app, &admin, "POST", "/v1/keys", Some(&new)).await;
         assert_eq!(answer.status.as_u16(), status, "{queues}");
     }
+}
+
+#[tokio::test]
+async fn whoever_acts_by_a_token_is_written_down_whatever_it_calls_them() {
+    let app = App::new().await;
+    app.gateway.accept_tokens(vec![issuer(Algorithm::Hs256)]);
+    let admin = token(&json!({"sub": "a\u{0}b", "scope": "admin"}));
+    let new = r#"{"name":"a","scopes":["read"],"queues":["*"]}"#;
+    ask(&app, &admin, "POST", "/v1/keys", Some(new))
+        .await
+        .is(StatusCode::CREATED);
+    let entries: Page<AuditEntry> = app.get("/v1/audit").await.is(StatusCode::OK).read();
+    assert_eq!(entries.items[0].actor.id, "a\u{fffd}b");
 }
 
 #[tokio::test]
