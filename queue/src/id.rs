@@ -35,6 +35,13 @@ impl Mint {
         self.last = start.max(self.last + 1);
         assemble(self.last, rng.next_u64())
     }
+
+    /// What the ids of all tasks and deliveries lie below that were made up to `now`, by this process or in the same millisecond elsewhere. A clock
+    /// that was put back is behind the last ids of this process: those are meant too.
+    pub fn bound(&self, now: DateTime<Utc>) -> Uuid {
+        let after = u64::try_from(now.timestamp_millis() + 1).unwrap_or(0) << 12;
+        Uuid::from_u64_pair(high(after.max(self.last + 1)), 0)
+    }
 }
 
 /// One id for `now`, where the order within a millisecond does not matter.
@@ -47,8 +54,12 @@ pub fn one(now: DateTime<Utc>, rng: &mut impl Rng) -> Uuid {
 }
 
 fn assemble(time_and_counter: u64, random: u64) -> Uuid {
-    let high = (time_and_counter >> 12 << 16) | 0x7000 | (time_and_counter & 0xfff);
-    Uuid::from_u64_pair(high, VARIANT | (random & RANDOM_62))
+    Uuid::from_u64_pair(high(time_and_counter), VARIANT | (random & RANDOM_62))
+}
+
+/// The first 64 bits of an id.
+fn high(time_and_counter: u64) -> u64 {
+    (time_and_counter >> 12 << 16) | 0x7000 | (time_and_counter & 0xfff)
 }
 
 /// An id for a delivery of `task`: the task's first 64 bits, and 62 random ones.
@@ -100,6 +111,20 @@ mod tests {
             let (mut mint, mut rng) = (Mint::default(), SmallRng::seed_from_u64(seed));
             let ids: Vec<_> = times.iter().map(|ms| mint.next(at(*ms), &mut rng)).collect();
             prop_assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+
+        #[test]
+        fn the_bound_is_above_what_was_minted_and_below_what_comes(
+            times in prop::collection::vec(1_600_000_000_000i64..1_600_000_000_050, 1..200), now in 1_600_000_000_000i64..1_600_000_000_100, seed: u64
+        ) {
+            let (mut mint, mut rng) = (Mint::default(), SmallRng::seed_from_u64(seed));
+            let ids: Vec<_> = times.iter().map(|ms| mint.next(at(*ms), &mut rng)).collect();
+            let bound = mint.bound(at(now));
+            prop_assert!(ids.iter().all(|id| *id < bound && delivery_of(*id, &mut rng) < bound));
+            prop_assert!(one(at(now), &mut rng) < bound && bound <= mint.next(at(now + 1), &mut rng));
+            // A clock that is far behind.
+            let bound = mint.bound(at(0));
+            prop_assert!(bound <= mint.next(at(0), &mut rng));
         }
 
         #[test]

@@ -45,6 +45,25 @@ impl Table {
             Self::Attempts => "attempts",
         }
     }
+
+    /// What is shown of its rows, and by which no statement finds any or joins them. Statistics of these columns cost most, being long or all
+    /// different, and no plan needs them.
+    fn shown(self) -> &'static [&'static str] {
+        match self {
+            Self::Tasks => &["payload", "headers", "retry", "idempotency_key"],
+            Self::Attempts => &["reason", "url", "response_headers", "response_body"],
+        }
+    }
+
+    /// The statement that leaves these columns of its partition `name` out of all statistics.
+    pub(crate) fn without_statistics(self, name: &str) -> String {
+        let columns: Vec<String> = self
+            .shown()
+            .iter()
+            .map(|column| format!("ALTER COLUMN {column} SET STATISTICS 0"))
+            .collect();
+        format!("ALTER TABLE {name} {}", columns.join(", "))
+    }
 }
 
 /// A stretch of time: from its first instant to the first after it.
@@ -199,10 +218,16 @@ impl Queue {
         sqlx::raw_sql(LOCK).execute(&mut *tx).await?;
         for (table, stretch) in missing {
             // Names and bounds are made of times here: nothing of a caller's is in this text.
-            let (name, table, bounds) = (name_of(*table, *stretch), table.name(), stretch.bounds());
+            let (name, bounds) = (name_of(*table, *stretch), stretch.bounds());
             run(
                 &mut tx,
-                format!("-- make partition\nCREATE TABLE IF NOT EXISTS {name} PARTITION OF {table} {bounds}"),
+                format!(
+                    "-- make partition
+                    CREATE TABLE IF NOT EXISTS {name} PARTITION OF {} {bounds};
+                    {}",
+                    table.name(),
+                    table.without_statistics(&name)
+                ),
             )
             .await?;
         }

@@ -10,7 +10,7 @@ use crate::{
     db::Queue,
     dead_letters::{Filter, Meant},
     error::Result,
-    id::{self, EndpointId, QueueId},
+    id::{DeliveryId, EndpointId, QueueId},
     rights::Reach,
 };
 
@@ -23,22 +23,34 @@ pub(crate) const BUDGET: Duration = Duration::from_secs(20);
 /// How far an action on many rows has come.
 pub(crate) struct Batches {
     begun: Instant,
+    budget: Duration,
     count: u64,
 }
 
 impl Batches {
+    /// Begins an action that goes on for as long as one request may.
     pub(crate) fn begin() -> Self {
+        Self::within(BUDGET)
+    }
+
+    /// Begins one that goes on for so long.
+    pub(crate) fn within(budget: Duration) -> Self {
         Self {
             begun: Instant::now(),
+            budget,
             count: 0,
         }
     }
 
     /// Adds what one batch did; the answer when it did nothing, or when the budget is used up.
     pub(crate) fn add(&mut self, done: u64) -> Option<Count> {
+        self.add_before(done, done > 0)
+    }
+
+    /// The same where a batch that did nothing may be followed by one that does: `more` says whether any follows.
+    pub(crate) fn add_before(&mut self, done: u64, more: bool) -> Option<Count> {
         self.count += done;
-        let more = done > 0;
-        (!more || self.begun.elapsed() > BUDGET).then_some(Count {
+        (!more || self.begun.elapsed() >= self.budget).then_some(Count {
             count: self.count,
             more,
         })
@@ -78,9 +90,11 @@ impl Queue {
             None => (Some(queue), "purged with its queue"),
             Some(_) => (None, "purged with its endpoint"),
         };
+        // Once, for all batches: what is enqueued meanwhile stays.
+        let before = self.with_ids(|mint, _| mint.bound(now));
         let mut batches = Batches::begin();
         let purged = loop {
-            match self.cancel_waiting(of_queue, endpoint, why, now).await {
+            match self.cancel_waiting(of_queue, endpoint, before, why, now).await {
                 Ok(done) => {
                     if let Some(count) = batches.add(done) {
                         break Ok(count);
@@ -95,16 +109,16 @@ impl Queue {
         purged
     }
 
-    /// Cancels one batch of what was made before `now`, of a queue or of an endpoint, and logs why.
+    /// Cancels one batch of what has an id below `before`, of a queue or of an endpoint, and logs why.
     pub(crate) async fn cancel_waiting(
         &self,
         queue: Option<QueueId>,
         endpoint: Option<EndpointId>,
+        before: DeliveryId,
         why: &str,
         now: DateTime<Utc>,
     ) -> Result<u64> {
         let log_id = self.mint(now);
-        let before = id::floor(now + Duration::from_millis(1));
         let ids = match (queue, endpoint) {
             (Some(queue), _) => {
                 sqlx::query_scalar!(
@@ -166,7 +180,8 @@ impl Queue {
         let mut deed = Some(meant.deed(Action::DeadLettersPurged));
         let mut batches = Batches::begin();
         loop {
-            let ids = self.some_dead_letters(&filter, BATCH).await?;
+            let letters = self.some_dead_letters(&filter, None, BATCH).await?;
+            let ids: Vec<DeliveryId> = letters.into_iter().map(|letter| letter.id).collect();
             // Where nothing is thrown away there is nothing to write down.
             if let Some(deed) = deed.take_if(|_| !ids.is_empty()) {
                 self.audit_ahead(deed, now).await?;

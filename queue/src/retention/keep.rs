@@ -1,6 +1,9 @@
 //! The round: what has expired goes, as much of it as one round can take. One node at a time does it.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use proto::RetentionPolicy;
@@ -9,7 +12,7 @@ use tracing::{debug, info};
 
 use super::{
     Retention,
-    compact::Outcome,
+    compact::{self, Outcome},
     needed, time,
     worth::{Facts, Load},
 };
@@ -48,6 +51,8 @@ pub struct Kept {
     pub compacted: usize,
     /// Partitions that could not be had, because somebody reads them: later.
     pub busy: usize,
+    /// Partitions of which so much is needed that swapping them would keep others waiting: when they are older.
+    pub put_off: usize,
     /// Dead letters that were kept long enough.
     pub dead_letters: u64,
     /// Rows of counts, jobs and what lies outside of all partitions.
@@ -90,9 +95,8 @@ impl Queue {
             let Some(stretch) = partition.stretch.filter(|_| !in_use.contains(&partition.table)) else {
                 continue;
             };
-            let compacted_at = compactions.get(&partition.name).copied();
             match self
-                .look_after(partition, stretch, &keeps, compacted_at, now)
+                .look_after(partition, stretch, &keeps, &compactions, now)
                 .await?
             {
                 None => {}
@@ -102,6 +106,7 @@ impl Queue {
                     kept.busy += 1;
                     in_use.push(partition.table);
                 }
+                Some(Outcome::PutOff) => kept.put_off += 1,
                 Some(Outcome::Overtaken) => break,
             }
         }
@@ -114,15 +119,17 @@ impl Queue {
         partition: &Partition,
         stretch: Stretch,
         keeps: &[(QueueId, Retention)],
-        compacted_at: Option<DateTime<Utc>>,
+        compactions: &HashMap<String, DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<Option<Outcome>> {
+        let compacted_at = compactions.get(&partition.name).copied();
         let facts = Facts {
             now,
             stretch,
             settling: self.partition_length(),
             keeps: of_table(keeps, partition.table, stretch),
             compacted_at,
+            put_off_at: compactions.get(&compact::put_off_mark(partition)).copied(),
         };
         let Some(split) = facts.split().filter(|split| facts.may_be_worth(split)) else {
             return Ok(None);
@@ -144,6 +151,10 @@ impl Queue {
         let name = &partition.name;
         match outcome {
             Outcome::Busy => debug!(partition = name, "a partition is in use; it is compacted later"),
+            Outcome::PutOff => info!(
+                partition = name,
+                "so much of a partition is needed that compacting it would keep others waiting; it is tried again when it is older"
+            ),
             Outcome::Overtaken => debug!(
                 partition = name,
                 "what was to be kept has changed; it is compacted later"
@@ -211,6 +222,7 @@ impl Queue {
             settling: TimeDelta::zero(),
             keeps: of_table(&keeps, table, stretch),
             compacted_at: None,
+            put_off_at: None,
         };
         Ok(facts.split().map_or_else(
             || facts.keeps.iter().map(|(queue, _)| *queue).collect(),

@@ -3,13 +3,15 @@
 //! Tasks stay while a delivery of theirs has not ended or is a dead letter: both have ids that begin as the task's, so those of a partition are one
 //! range of their primary keys. Attempts stay while their delivery has not ended: it was made before them, so it lies below the partition's end.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 use uuid::Uuid;
 
 use crate::{
     id::{self, QueueId},
-    partition::{Partition, Stretch, Table},
+    partition::{Partition, Stretch, Table, run},
 };
 
 /// The database's own errors: whoever swaps tells those that only say that others are in the way.
@@ -208,13 +210,16 @@ async fn copy_waiting(
     Ok((looked == BATCH).then_some(row.try_get("id")?))
 }
 
-/// Copies what became needed since the batches: while nothing else reads or writes the table.
+/// Copies what became needed since it was last copied, and returns whether anything is in the copy. While nothing else reads or writes the table,
+/// nothing is missing then. It looks at all that is needed; when `most` is over, PostgreSQL cancels it.
 pub(super) async fn copy_late(
     connection: &mut PgConnection,
     partition: &Partition,
     stretch: Stretch,
     copy: &str,
-) -> Result<()> {
+    most: Duration,
+) -> Result<bool> {
+    let until = Instant::now() + most;
     let (name, (from, to)) = (&partition.name, stretch.ids());
     let (wanted, is_copied) = match partition.table {
         Table::Tasks => (
@@ -232,23 +237,46 @@ pub(super) async fn copy_late(
         INSERT INTO {copy} SELECT t.* FROM ({wanted}) AS w JOIN {name} t ON {}",
         is_copied.replace("copied", copy)
     );
+    limit_to(connection, until).await?;
     sqlx::query(AssertSqlSafe(statement))
         .bind(from)
         .bind(to)
         .execute(&mut *connection)
         .await?;
-    clear_expunged(connection, partition.table, copy, from, to).await
+    let is_empty: bool = sqlx::query_scalar(AssertSqlSafe(format!(
+        "-- retention: is empty\nSELECT NOT EXISTS (SELECT FROM {copy})"
+    )))
+    .fetch_one(&mut *connection)
+    .await?;
+    if is_empty {
+        return Ok(false);
+    }
+    clear_expunged(connection, partition.table, stretch, copy, until).await?;
+    Ok(true)
+}
+
+/// Leaves the statements that come no more than the time that is left.
+async fn limit_to(connection: &mut PgConnection, until: Instant) -> Result<()> {
+    // None at all would mean that there is no limit.
+    let left = until.saturating_duration_since(Instant::now()).as_millis().max(1);
+    run(
+        connection,
+        format!("-- retention: time left\nSET LOCAL statement_timeout = {left}"),
+    )
+    .await
 }
 
 /// What was expunged while its row was copied is cleared in the copy as well.
 async fn clear_expunged(
     connection: &mut PgConnection,
     table: Table,
+    stretch: Stretch,
     copy: &str,
-    from: Uuid,
-    to: Uuid,
+    until: Instant,
 ) -> Result<()> {
+    let (from, to) = stretch.ids();
     let floor = if table == Table::Tasks { from } else { Uuid::nil() };
+    limit_to(connection, until).await?;
     let tasks = sqlx::query_scalar!(
         "-- retention: expunged\nSELECT task_id FROM expunged WHERE task_id >= $1 AND task_id < $2",
         floor,
@@ -261,7 +289,8 @@ async fn clear_expunged(
     }
     let statement = match table {
         Table::Tasks => format!(
-            "UPDATE {copy} SET payload = '', headers = NULL WHERE id = ANY($1) AND $2 IS NOT NULL AND $3 IS NOT NULL"
+            "UPDATE {copy} SET payload = '', headers = NULL
+             WHERE id = ANY($1) AND $2 IS NOT NULL AND $3 IS NOT NULL AND (payload <> '' OR headers IS NOT NULL)"
         ),
         Table::Attempts => format!(
             "UPDATE {copy} a SET response_headers = NULL, response_body = NULL
@@ -271,6 +300,7 @@ async fn clear_expunged(
         ),
     };
     let (lows, highs): (Vec<_>, Vec<_>) = tasks.iter().map(|task| id::deliveries_of(*task)).unzip();
+    limit_to(connection, until).await?;
     sqlx::query(AssertSqlSafe(statement))
         .bind(&tasks)
         .bind(&lows)

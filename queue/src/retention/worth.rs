@@ -18,6 +18,8 @@ pub(super) struct Facts {
     pub(super) keeps: Vec<(QueueId, Option<TimeDelta>)>,
     /// When it was compacted the last time.
     pub(super) compacted_at: Option<DateTime<Utc>>,
+    /// When it was put off the last time, because so much of it was needed that swapping it would have kept others waiting.
+    pub(super) put_off_at: Option<DateTime<Utc>>,
 }
 
 /// The queues that keep their rows of a partition, and those that do not any more.
@@ -77,15 +79,24 @@ impl Facts {
             .is_none_or(|at| self.now - self.stretch.to >= (at - self.stretch.to) * 2)
     }
 
+    /// Whether it was put off and is not a quarter older yet: what is copied in vain is copied a logarithmic number of times as well.
+    fn is_put_off(&self) -> bool {
+        self.put_off_at
+            .is_some_and(|at| (self.now - self.stretch.to) * 4 < (at - self.stretch.to) * 5)
+    }
+
     /// Whether it may be time, before anything of it is looked at.
     pub(super) fn may_be_worth(&self, split: &Split) -> bool {
-        split.keepers.is_empty() || self.is_grown() || self.is_overdue()
+        split.keepers.is_empty() || (!self.is_put_off() && (self.is_grown() || self.is_overdue()))
     }
 
     /// Whether to compact it now.
     pub(super) fn is_worth(&self, split: &Split, load: &Load) -> bool {
         if split.keepers.is_empty() && load.needed == 0 {
             return true;
+        }
+        if self.is_put_off() {
+            return false;
         }
         #[expect(clippy::cast_precision_loss, reason = "a count up to a million, for a ratio")]
         let needed_share = load.rows.map(|rows| load.needed as f64 / rows.max(1.0));
@@ -121,6 +132,7 @@ mod tests {
                 .map(|(id, days)| (*id, days.map(TimeDelta::days)))
                 .collect(),
             compacted_at: compacted.map(|days| to + TimeDelta::days(days)),
+            put_off_at: None,
         }
     }
 
@@ -218,6 +230,28 @@ mod tests {
             let facts = facts(age, keeps, compacted);
             let split = facts.split().unwrap();
             assert_eq!(facts.is_worth(&split, &load), worth, "{why}");
+        }
+    }
+
+    #[test]
+    fn what_was_put_off_waits_until_it_is_a_quarter_older_unless_nothing_is_needed() {
+        for keeps in [vec![(A, Some(7))], vec![(A, Some(7)), (B, None)]] {
+            for (age, worth) in [(8, false), (9, false), (10, true), (30, true)] {
+                let facts = facts(age, &keeps, None);
+                let facts = Facts {
+                    put_off_at: Some(facts.stretch.to + TimeDelta::days(8)),
+                    ..facts
+                };
+                let split = facts.split().unwrap();
+                let is_alone = split.keepers.is_empty();
+                assert_eq!(facts.may_be_worth(&split), worth || is_alone, "{age}");
+                assert_eq!(facts.is_worth(&split, &load(1e6, 1_000, 0.1)), worth, "{age}");
+                assert_eq!(
+                    facts.is_worth(&split, &load(1e6, 0, 0.1)),
+                    worth || is_alone,
+                    "{age}"
+                );
+            }
         }
     }
 
