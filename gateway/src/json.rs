@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use proto::FieldError;
+use queue::words::{cut, in_words};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::error::Category;
 
@@ -14,9 +15,6 @@ use crate::{
     problem::{Kind, Refusal},
     state::Gateway,
 };
-
-/// Longest part of a parser's message that is repeated to the caller: it can hold what they sent.
-const LONGEST_DETAIL: usize = 300;
 
 /// An answer: a status, and a body in JSON.
 #[derive(Debug)]
@@ -188,29 +186,7 @@ fn explain<'a, T: Deserialize<'a>>(text: &'a [u8], error: &serde_json::Error) ->
         (path, Some(name)) if !path.ends_with(name) => format!("{path}.{name}"),
         (path, _) => path.to_owned(),
     };
-    field_error(&field, in_words(message))
-}
-
-/// A parser's message without Rust's names of types.
-fn in_words(message: &str) -> String {
-    let message: String = message.chars().take(LONGEST_DETAIL).collect();
-    let Some((before, expected)) = message.rsplit_once(", expected ") else {
-        return message;
-    };
-    let expected = match expected {
-        "u8" => "a whole number from 0 to 255",
-        "u16" => "a whole number from 0 to 65535",
-        "u32" | "u64" | "usize" => "a whole number, not negative",
-        "f64" => "a number",
-        "a map" => "an object",
-        "a sequence" => "an array",
-        other if other.starts_with("struct ") => "an object",
-        other => other,
-    };
-    let before = before
-        .replace("invalid type: map", "invalid type: object")
-        .replace("invalid type: sequence", "invalid type: array");
-    format!("{before}, expected {expected}")
+    field_error(&cut(&field), in_words(message))
 }
 
 #[cfg(test)]
@@ -293,6 +269,13 @@ mod tests {
         let (field, detail) = blamed::<NewTask>(&format!("{{\"priority\": \"{}\"}}", "x".repeat(100_000)));
         assert_eq!(field, "priority");
         assert!(detail.len() < 400, "{}", detail.len());
+        let (field, detail) = blamed::<NewTask>(&format!("{{\"{}\": 1}}", "x".repeat(100_000)));
+        assert!(
+            field.len() + detail.len() < 800,
+            "{} {}",
+            field.len(),
+            detail.len()
+        );
     }
 
     #[test]

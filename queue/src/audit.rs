@@ -104,7 +104,9 @@ pub(crate) struct Deed<'a> {
 impl Queue {
     /// The same queue for somebody: what they do of consequence is written down as theirs. Without it, it is the server's own doing.
     #[must_use]
-    pub fn on_behalf_of(&self, actor: Actor) -> Self {
+    pub fn on_behalf_of(&self, mut actor: Actor) -> Self {
+        // Whoever issues tokens may call somebody what they like; PostgreSQL's text takes no NUL.
+        actor.id = actor.id.replace('\0', "\u{fffd}");
         Self {
             inner: self.inner.clone(),
             actor: Some(actor.into()),

@@ -83,7 +83,7 @@ pub(crate) fn check(auth: &EndpointAuth, problems: &mut Problems) {
         );
     }
     if let Some(oauth2) = &auth.oauth2 {
-        if let Err(problem) = check_url(&oauth2.token_url) {
+        if let Err(problem) = check_kept_url(&oauth2.token_url) {
             problems.add("auth.oauth2.token_url", problem);
         }
         require_value(&oauth2.client_secret, "auth.oauth2.client_secret", problems);
@@ -125,16 +125,28 @@ fn require_value(value: &str, field: &str, problems: &mut Problems) {
     );
 }
 
+/// A URL that is kept as it was given: what reading it passes over or escapes must not be in it.
+fn check_kept_url(text: &str) -> Result<(), &'static str> {
+    check_url(text)?;
+    if text.contains(char::is_control) {
+        return Err("holds a control character");
+    }
+    Ok(())
+}
+
 fn text(text: &str) -> bool {
     (1..=TEXT).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
 fn require_pem(text: &str, what: &str, field: &str, problems: &mut Problems) {
-    let fine = text.len() <= PEM && text.contains("-----BEGIN ") && text.contains(&format!("{what}-----"));
+    let fine = text.len() <= PEM
+        && text.contains("-----BEGIN ")
+        && text.contains(&format!("{what}-----"))
+        && !text.contains('\0');
     problems.require(
         fine,
         field,
-        format!("is PEM with `-----BEGIN {what}-----` or the like, at most 64 KiB"),
+        format!("is PEM with `-----BEGIN {what}-----` or the like, at most 64 KiB, without NUL"),
     );
 }
 
@@ -248,10 +260,22 @@ mod tests {
                 "auth.oauth2.token_url",
             ),
             (
+                json!({"oauth2": {"token_url": "https://a/\u{0}", "client_id": "a", "client_secret": "b"}}),
+                "auth.oauth2.token_url",
+            ),
+            (
+                json!({"oauth2": {"token_url": "https://a/\n", "client_id": "a", "client_secret": "b"}}),
+                "auth.oauth2.token_url",
+            ),
+            (
                 json!({"oauth2": {"token_url": "https://a", "client_id": "", "client_secret": "b"}}),
                 "auth.oauth2.client_id",
             ),
             (json!({"authorities": "x"}), "auth.authorities"),
+            (
+                json!({"authorities": "-----BEGIN CERTIFICATE-----\u{0}"}),
+                "auth.authorities",
+            ),
             (
                 json!({"client_certificate": {"certificate": "-----BEGIN CERTIFICATE-----", "key": "x"}}),
                 "auth.client_certificate.key",

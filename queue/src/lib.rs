@@ -79,6 +79,7 @@ pub mod users;
 pub mod vault;
 pub mod verdict;
 mod why;
+pub mod words;
 
 pub use db::{Config, Queue};
 pub use delivery::{Delivery, Door, Purpose};

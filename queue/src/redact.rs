@@ -40,9 +40,9 @@ pub(crate) fn check(pointers: &[String], field: &str, problems: &mut Problems) {
     );
     for (at, pointer) in pointers.iter().enumerate() {
         problems.require(
-            parse(pointer).is_some() && pointer.chars().count() <= LONGEST,
+            parse(pointer).is_some() && pointer.chars().count() <= LONGEST && !pointer.contains('\0'),
             format!("{field}.redact[{at}]"),
-            "a JSON pointer such as /card/number, of at most 500 characters",
+            "a JSON pointer such as /card/number, of at most 500 characters, none of them NUL",
         );
     }
 }

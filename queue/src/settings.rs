@@ -10,6 +10,7 @@ use crate::{
     redact, retention,
     retry::{Backoff, Retry},
     verdict::{self, Policy},
+    words,
 };
 
 /// The settings that hold for an endpoint's deliveries, with nothing left out.
@@ -175,7 +176,7 @@ pub fn check(settings: &DeliverySettings, field: &str, problems: &mut Problems) 
 }
 
 /// Notes what is wrong with a retry policy given as `field`.
-pub fn check_retry(policy: &RetryPolicy, field: &str, problems: &mut Problems) {
+pub(crate) fn check_retry(policy: &RetryPolicy, field: &str, problems: &mut Problems) {
     let day = Duration::from_hours(24);
     let at = |name: &str| format!("{field}.{name}");
     problems.require(
@@ -229,9 +230,9 @@ pub fn patch(settings: &DeliverySettings, patch: serde_json::Value, field: &str)
     serde_path_to_error::deserialize(value).map_err(|error| {
         let at = match error.path().to_string() {
             whole if whole == "." => field.to_owned(),
-            part => format!("{field}.{part}"),
+            part => format!("{field}.{}", words::cut(&part)),
         };
-        Error::invalid(at, error.into_inner().to_string())
+        Error::invalid(at, words::in_words(&error.inner().to_string()))
     })
 }
 
@@ -351,6 +352,7 @@ mod tests {
                 "settings.retention.dead_letters",
             ),
             (json!({"redact": ["card"]}), "settings.redact[0]"),
+            (json!({"redact": ["/a", "/b\u{0}"]}), "settings.redact[1]"),
         ] {
             let mut problems = Problems::default();
             check(&settings(value.clone()), "settings", &mut problems);

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The priority of a task that names none: the middle of 0 to 9, as in JMS.
-pub const DEFAULT_PRIORITY: u8 = 4;
+pub(crate) const DEFAULT_PRIORITY: u8 = 4;
 
 /// How far ahead a task may be due: a year, so that a slip of milliseconds for seconds is an error and not a task in 50,000 years.
 const FARTHEST: Duration = Duration::from_hours(366 * 24);
@@ -56,7 +56,7 @@ pub struct Checked {
 }
 
 /// Through how many servers like this one a task may have come. More are a circle: no chain of them that anybody builds is as long.
-pub const HOPS_MAX: u8 = 8;
+const HOPS_MAX: u8 = 8;
 
 /// The header that counts them.
 pub const HOP: &str = "posthaste-hop";
@@ -109,11 +109,14 @@ pub fn check(task: NewTask, payload_max: usize, now: DateTime<Utc>) -> Result<Ch
         "type",
         "1 to 200 of a-z A-Z 0-9 . _ - : /",
     );
-    problems.require(
-        task.payload.len() <= payload_max,
-        "payload",
-        format!("{} bytes; at most {payload_max} are taken", task.payload.len()),
-    );
+    // A text is made only where there is a problem to tell: this is done for every task.
+    let size = task.payload.len();
+    if size > payload_max {
+        problems.add(
+            "payload",
+            format!("{size} bytes; at most {payload_max} are taken"),
+        );
+    }
     problems.require(
         is_media_type(&task.content_type),
         "content_type",

@@ -202,6 +202,69 @@ async fn bad_endpoints_are_refused_by_field() {
 }
 
 #[tokio::test]
+async fn no_text_that_is_kept_holds_a_nul() {
+    let app = App::new().await;
+    app.make_queue("q").await;
+    let path = format!("/v1/endpoints/{}", app.make_endpoint("q", "").await.id);
+    let settings = json!({"redact": ["/a", "/b\u{0}"]});
+    let new = json!({"name": "new", "settings": settings});
+    assert_eq!(
+        app.post("/v1/queues", &new).await.blames(400),
+        ["settings.redact[1]"]
+    );
+    let update = json!({"settings": settings});
+    assert_eq!(
+        app.patch("/v1/queues/q", &update).await.blames(400),
+        ["settings.redact[1]"]
+    );
+    let certificate = "-----BEGIN CERTIFICATE-----\u{0}";
+    for (auth, field) in [
+        (
+            json!({"oauth2": {"token_url": "https://a.example/\u{0}", "client_id": "a", "client_secret": "b"}}),
+            "auth.oauth2.token_url",
+        ),
+        (
+            json!({"client_certificate": {"certificate": certificate, "key": "-----BEGIN PRIVATE KEY-----"}}),
+            "auth.client_certificate.certificate",
+        ),
+        (json!({"authorities": certificate}), "auth.authorities"),
+    ] {
+        let new = json!({"url": "https://example.com/", "auth": auth});
+        let answer = app.post("/v1/queues/q/endpoints", &new).await;
+        assert_eq!(answer.blames(400), [field], "{new}");
+        let update = json!({"auth": auth});
+        assert_eq!(app.patch(&path, &update).await.blames(400), [field], "{update}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_sent_is_repeated_only_in_part() {
+    let app = App::new().await;
+    app.make_queue("q").await;
+    let long = "x".repeat(200_000);
+    for settings in [
+        format!(r#"{{"verdict":{{"preset":"{long}"}}}}"#),
+        format!(r#"{{"timeout":"{long}"}}"#),
+        format!(r#"{{"{long}":1}}"#),
+    ] {
+        let answer = app
+            .patch("/v1/queues/q", format!(r#"{{"settings":{settings}}}"#))
+            .await;
+        answer.problem(400);
+        assert!(answer.body.len() < 3_000, "{} bytes", answer.body.len());
+    }
+    // And in the words of JSON.
+    let answer = app
+        .patch("/v1/queues/q", json!({"settings": {"max_in_flight": "many"}}))
+        .await;
+    let detail = answer.problem(400).detail;
+    assert!(
+        detail.contains("a whole number") && !detail.contains("u32"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
 async fn an_id_that_is_none_or_names_nothing_is_told() {
     let app = App::new().await;
     let nothing = "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1";

@@ -170,7 +170,7 @@ impl Queue {
         change.commit(self).await
     }
 
-    /// Makes a key with the same rights in the place of one, which goes on working until its grace is over. Each is rotated once.
+    /// Makes a key with the same rights in the place of one, which goes on working until its grace is over. Each is rotated once, while it is valid.
     pub async fn rotate_key(&self, id: Uuid, rotate: RotateKey, now: DateTime<Utc>) -> Result<Key> {
         let mut problems = Problems::default();
         let grace = rotate.grace.map_or(GRACE, |span| span.0);
@@ -182,6 +182,11 @@ impl Queue {
             return Err(Error::Conflict(format!(
                 "this key was rotated already: its successor is {successor}"
             )));
+        }
+        if old.expires_at.is_some_and(|end| end <= now) {
+            return Err(Error::Conflict(
+                "this key has expired: make a new one, or give it a later `expires_at` first".into(),
+            ));
         }
         let lifetime = old.expires_at.map(|end| end - old.created_at);
         let new = NewKey {
