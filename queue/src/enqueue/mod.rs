@@ -189,7 +189,6 @@ impl Enqueuer {
             )
         })?;
         let (answer, committed) = oneshot::channel();
-        let stopped = || Error::Unavailable("this node is shutting down".into());
         self.units
             .send(Unit {
                 queue,
@@ -200,8 +199,23 @@ impl Enqueuer {
                 _memory: memory,
             })
             .map_err(|_| stopped())?;
-        committed.await.map_err(|_| stopped())?
+        committed.await.map_err(|_| self.unanswered())?
     }
+
+    /// Why tasks are not answered for: their commit ended early, unless the writer has.
+    fn unanswered(&self) -> Error {
+        if self.units.is_closed() {
+            return stopped();
+        }
+        Error::Unavailable(
+            "the commit of the task failed for an unknown reason, and may have taken effect all the same"
+                .into(),
+        )
+    }
+}
+
+fn stopped() -> Error {
+    Error::Unavailable("this node is shutting down".into())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{sync::mpsc, task::JoinSet};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use super::{
     Answer, Config, KeyReused, Receipt, Unit, When,
@@ -99,7 +99,11 @@ impl Writer {
                     Some(unit) => gathered.add(unit),
                     None => is_open = false,
                 },
-                Some(_) = commits.join_next() => {}
+                Some(ended) = commits.join_next() => {
+                    if let Err(error) = ended {
+                        error!(%error, "a commit of tasks ended early: whether they are stored is not known");
+                    }
+                }
                 () = tokio::time::sleep_until(due.unwrap_or(last.begun).into()), if due.is_some() => {}
             }
             while let Ok(unit) = waiting.try_recv() {
@@ -124,7 +128,10 @@ impl Writer {
         }
         let mut todo = todo.into_iter().peekable();
         while todo.peek().is_some() {
-            let group = self.next_group(&units, &mut todo);
+            let group = self.next_group(&units, &answers, &mut todo);
+            if group.is_empty() {
+                break;
+            }
             match self.commit_group(&units, &group, slot).await {
                 Ok(receipts) => {
                     for ((unit, _), receipt) in group.iter().zip(receipts) {
@@ -151,13 +158,19 @@ impl Writer {
         }
     }
 
+    /// What is committed next. Of a unit that has failed nothing more is: its caller gives all of it again, and the order of its tasks stays.
     fn next_group(
         &self,
         units: &[Unit],
+        answers: &[Answer],
         todo: &mut std::iter::Peekable<impl Iterator<Item = (usize, Checked)>>,
     ) -> Vec<(usize, Checked)> {
         let (mut group, mut bytes, mut deliveries) = (vec![], 0, 0);
         while let Some((unit, task)) = todo.peek() {
+            if answers[*unit].is_err() {
+                todo.next();
+                continue;
+            }
             let (size, fanout) = (task.task.payload.len(), units[*unit].fanout(task));
             let full = group.len() >= self.config.group_tasks
                 || bytes + size > self.config.group_bytes
