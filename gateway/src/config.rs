@@ -1,16 +1,10 @@
-use std::{
-    net::{Ipv4Addr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use crate::console::ConsoleFile;
 
 /// The gateway's limits. Everything a caller can make large or slow has one here.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it listens: what the root binds and hands to [`crate::serve`]. Only this machine by default.
-    pub listen: SocketAddr,
     /// The files of the console; none where it is left out.
     pub console: &'static [ConsoleFile],
     /// A folder with a console that was built apart, to serve in place of the embedded one: for who works on it.
@@ -72,7 +66,6 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
             console: &[],
             console_dir: None,
             health_only: false,

@@ -12,8 +12,9 @@
 //! - `problem`: what one is told when a request is not fulfilled.
 //! - `body`, `json`, `query`, `path`, `page`: the forms in which requests come and answers go.
 //!
-//! It knows `queue` and `proto`, never the dispatcher nor an HTTP client: what it needs of them (is this URL refused, are the shards
-//! owned) comes in as two functions.
+//! It knows `queue` and `proto`, never the dispatcher nor an HTTP client: what it needs of them comes in as functions. [`Gateway::new`]
+//! takes three ([`Doors`]): is this URL refused, is an endpoint's TLS refused, are the shards owned. What is done before metrics are told
+//! comes with [`Gateway::measured_by`], what the root alone knows of the node with [`Gateway::describe`].
 
 mod acting;
 pub mod auth;
@@ -45,5 +46,5 @@ pub use console::ConsoleFile;
 pub use metrics::Measure;
 pub use rest::{document, router};
 pub use serve::{Port, Speaks, serve};
-pub use state::{Gateway, Ready, Surroundings, VetAuth, VetUrl};
+pub use state::{Doors, Gateway, Ready, Surroundings, VetAuth, VetUrl};
 pub use tls::{Files, Tls, TlsError};

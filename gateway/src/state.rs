@@ -50,6 +50,23 @@ impl std::fmt::Debug for Surroundings {
     }
 }
 
+/// What the gateway asks of those whom it does not know. The root hands it in.
+#[derive(Clone)]
+pub struct Doors {
+    /// Whether an endpoint may have this URL.
+    pub vet_url: VetUrl,
+    /// Whether an endpoint's requests can be made with this TLS.
+    pub vet_auth: VetAuth,
+    /// Whether this node does its part.
+    pub ready: Ready,
+}
+
+impl std::fmt::Debug for Doors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Doors").finish_non_exhaustive()
+    }
+}
+
 /// Everything a request needs. Cheap to clone.
 #[derive(Clone)]
 pub struct Gateway {
@@ -60,10 +77,8 @@ struct Inner {
     config: Config,
     queue: Queue,
     enqueuer: Enqueuer,
-    vet_url: VetUrl,
-    vet_auth: OnceLock<VetAuth>,
+    doors: Doors,
     surroundings: OnceLock<Surroundings>,
-    ready: Ready,
     measure: OnceLock<Measure>,
     measuring: tokio::sync::Mutex<()>,
     metrics: Metrics,
@@ -103,7 +118,7 @@ impl Gateway {
         clippy::expect_used,
         reason = "names and labels are constants of this program"
     )]
-    pub fn new(config: Config, queue: Queue, enqueuer: Enqueuer, vet_url: VetUrl, ready: Ready) -> Self {
+    pub fn new(config: Config, queue: Queue, enqueuer: Enqueuer, doors: Doors) -> Self {
         let metrics = Metrics::new(queue.registry()).expect("metrics with names of their own");
         let bodies = Arc::new(Semaphore::new(
             config.bodies_max_bytes.min(Semaphore::MAX_PERMITS),
@@ -119,10 +134,8 @@ impl Gateway {
                 config,
                 queue,
                 enqueuer,
-                vet_url,
-                vet_auth: OnceLock::new(),
+                doors,
                 surroundings: OnceLock::new(),
-                ready,
                 measure: OnceLock::new(),
                 measuring: tokio::sync::Mutex::default(),
                 metrics,
@@ -206,12 +219,6 @@ impl Gateway {
         self.inner.trust.store(Arc::new(Trust::new(issuers)));
     }
 
-    /// Has the TLS of endpoints judged by whoever speaks it, once. Without it what is of no use shows at the first attempt.
-    pub fn judge_auth(&self, vet: VetAuth) {
-        // Set once by the root; the first stays.
-        let _ = self.inner.vet_auth.set(vet);
-    }
-
     /// Tells what is known of this node, once. Without it nothing is told of its configuration and its disk.
     pub fn describe(&self, surroundings: Surroundings) {
         // Set once by the root; the first stays.
@@ -229,10 +236,7 @@ impl Gateway {
             self.vet(&oauth2.token_url)
                 .map_err(|refusal| refusal.rename_fields(|_| "auth.oauth2.token_url".to_owned()))?;
         }
-        match self.inner.vet_auth.get() {
-            Some(vet) => vet(auth).map_err(|error| Refusal::invalid(&error.field, error.detail)),
-            None => Ok(()),
-        }
+        (self.inner.doors.vet_auth)(auth).map_err(|error| Refusal::invalid(&error.field, error.detail))
     }
 
     /// Whose tokens are accepted.
@@ -273,7 +277,7 @@ impl Gateway {
     /// Refuses a URL that no endpoint may have.
     pub(crate) fn vet(&self, url: &str) -> Result<(), Refusal> {
         let url = queue::endpoint::check_url(url).map_err(|problem| Refusal::invalid("url", problem))?;
-        (self.inner.vet_url)(&url).map_err(|problem| Refusal::invalid("url", problem))
+        (self.inner.doors.vet_url)(&url).map_err(|problem| Refusal::invalid("url", problem))
     }
 
     /// Whether this node is of use; if not, why not.
@@ -281,7 +285,7 @@ impl Gateway {
         if !self.reaches_database().await {
             return Err("PostgreSQL does not answer.");
         }
-        if !(self.inner.ready)() {
+        if !(self.inner.doors.ready)() {
             return Err("This node's dispatcher does not own its shards yet.");
         }
         Ok(())

@@ -4,8 +4,9 @@ use std::{pin::Pin, time::Duration};
 
 use futures_util::{Stream, stream};
 use proto::grpc::v1::{
-    dead_letter_service_server, endpoint_service_server, event_service_server, key_service_server,
-    queue_service_server, task_service_server,
+    audit_service_server, dead_letter_service_server, endpoint_service_server, event_service_server,
+    key_service_server, overview_service_server, queue_service_server, replay_service_server,
+    system_service_server, task_service_server,
 };
 use tonic::{Request, Response, Status};
 use tonic_health::pb::{
@@ -23,14 +24,18 @@ use crate::{
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The services by name; the empty one stands for all. They are well together or not at all.
-const SERVICES: [&str; 7] = [
+const SERVICES: [&str; 11] = [
     "",
     task_service_server::SERVICE_NAME,
     queue_service_server::SERVICE_NAME,
     endpoint_service_server::SERVICE_NAME,
     dead_letter_service_server::SERVICE_NAME,
+    replay_service_server::SERVICE_NAME,
+    overview_service_server::SERVICE_NAME,
     event_service_server::SERVICE_NAME,
     key_service_server::SERVICE_NAME,
+    audit_service_server::SERVICE_NAME,
+    system_service_server::SERVICE_NAME,
 ];
 
 /// The service.

@@ -19,6 +19,10 @@ const DOMAIN: &str = "posthaste";
 /// Bytes of details at most. They travel in a header, in base64, beside the message; clients take 8 KiB of headers by default.
 const DETAILS: usize = 4 << 10;
 
+/// Bytes of the message at most, which travels in a header of its own: room for any sentence of ours, and not for all that a caller may
+/// have sent as a name.
+const MESSAGE: usize = 1 << 10;
+
 /// The code of each kind. `INVALID_ARGUMENT` also for what is too large: asking again would not help.
 fn code(kind: Kind) -> Code {
     match kind {
@@ -41,6 +45,11 @@ fn reason(kind: Kind) -> String {
     kind.describe().1.replace('-', "_").to_ascii_uppercase()
 }
 
+/// A message, or the beginning of one that is too long.
+fn cut(message: &str) -> &str {
+    &message[..message.floor_char_boundary(MESSAGE)]
+}
+
 impl From<Refusal> for Status {
     fn from(refusal: Refusal) -> Self {
         let kind = refusal.kind;
@@ -56,7 +65,7 @@ impl From<Refusal> for Status {
             }
             details.add_bad_request_violation(error.field, error.detail);
         }
-        Status::with_error_details(code(kind), refusal.detail, details)
+        Status::with_error_details(code(kind), cut(&refusal.detail), details)
     }
 }
 
@@ -118,11 +127,13 @@ pub(super) fn complete(status: &Status) -> Status {
         _ => return status.clone(),
     };
     let mut details = details(kind);
+    // It may repeat what came, such as the name of a coding.
+    let message = cut(status.message());
     if let Some(field) = field {
-        details.set_bad_request([FieldViolation::new(field, status.message())]);
+        details.set_bad_request([FieldViolation::new(field, message)]);
     }
     let metadata = status.metadata().clone();
-    Status::with_error_details_and_metadata(code(kind), status.message(), details, metadata)
+    Status::with_error_details_and_metadata(code(kind), message, details, metadata)
 }
 
 /// An answer. It is compressed for clients that take that, if there is something to gain: the compressor costs more than a small message.
@@ -186,6 +197,23 @@ mod tests {
         let violations = status.get_details_bad_request().unwrap().field_violations.len();
         assert!((10..100).contains(&violations), "{violations}");
         assert_eq!(status.message(), "100 fields are wrong: see `errors`.");
+    }
+
+    #[test]
+    fn a_message_fits_into_a_header() {
+        for (letter, length) in [("x", MESSAGE), ("\u{20ac}", MESSAGE - 1)] {
+            let long = letter.repeat(100_000);
+            for status in [
+                Status::from(Refusal::new(Kind::NotFound, long.as_str())),
+                complete(&Status::unimplemented(long.as_str())),
+                complete(&Status::invalid_argument(long.as_str())),
+            ] {
+                assert_eq!(status.message().len(), length);
+                assert!(status.details().len() < 5 << 10, "{}", status.details().len());
+            }
+        }
+        let short = Status::from(Refusal::new(Kind::NotFound, "gone"));
+        assert_eq!(short.message(), "gone");
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! `/v1/queues/{queue}/tasks` (writing): one task, one as raw bytes, many.
 
 use axum::{
+    body::Body,
     extract::Request,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -130,9 +131,34 @@ fn told(acting: &Acting, answer: Result<impl IntoResponse, Refusal>) -> Response
     response
 }
 
+/// The head of a request, and its body, which nobody has encoded.
+fn opened(request: Request) -> Result<(Parts, Body), Refusal> {
+    let (parts, body) = request.into_parts();
+    expect_no_coding(&parts.headers)?;
+    Ok((parts, body))
+}
+
+/// Refuses a body that is encoded, by gzip say: as JSON it could not be read.
+fn expect_no_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .map(<[u8]>::trim_ascii);
+    if codings.all(|coding| coding.is_empty() || coding.eq_ignore_ascii_case(b"identity")) {
+        return Ok(());
+    }
+    let detail = "nothing is decoded here: send the body as it is, without this header";
+    Err(Refusal::of_field(
+        Kind::UnsupportedMediaType,
+        header::CONTENT_ENCODING.as_str(),
+        detail,
+    ))
+}
+
 async fn enqueue_one(acting: &Acting, name: &str, request: Request) -> Result<Response, Refusal> {
     let queue = acting.queue_for_tasks(name).await?;
-    let (parts, body) = request.into_parts();
+    let (parts, body) = opened(request)?;
     json::expect_json(&parts.headers)?;
     let mut origin = Origin::read(&parts.headers)?;
     let mut seen = Enqueuing::begin(acting.gateway(), "enqueue", name, &mut origin);
@@ -190,7 +216,7 @@ async fn enqueue_batch(
     request: Request,
 ) -> Result<Answer<BatchResult>, Refusal> {
     let queue = acting.queue_for_tasks(name).await?;
-    let (parts, body) = request.into_parts();
+    let (parts, body) = opened(request)?;
     let form = form(&parts.headers)?;
     let mut origin = Origin::read(&parts.headers)?;
     let mut seen = Enqueuing::begin(acting.gateway(), "enqueue batch", name, &mut origin);

@@ -338,6 +338,26 @@ async fn what_is_no_message_is_told_as_the_senders_mistake() {
 }
 
 #[tokio::test]
+async fn what_is_long_is_repeated_only_in_part() {
+    let server = Server::new().await;
+    let mut queues = server.queues().await;
+    for letter in ["x", "\u{fc}"] {
+        let name = letter.repeat(200_000 / letter.len());
+        let refused = queues.get_queue(v1::GetQueueRequest { name }).await.unwrap_err();
+        assert_eq!(told(&refused), is(Code::NotFound, "NOT_FOUND", &[]));
+        let length = refused.message().len();
+        assert!((1_000..=1_024).contains(&length), "{length}");
+    }
+    let coding = "x".repeat(20_000);
+    let path = "/posthaste.v1.TaskService/Enqueue";
+    let body = message(&enqueue("q", task("a")));
+    let headers = [("grpc-encoding", coding.as_str())];
+    let answer = server.call(path, &headers, body).await.call();
+    assert_eq!(answer.code(), Code::Unimplemented, "{answer:?}");
+    assert!(answer.message().len() <= 1_024, "{}", answer.message().len());
+}
+
+#[tokio::test]
 async fn what_breaks_the_protocol_is_answered() {
     let server = Server::new().await;
     server.make_queue("q").await;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use prost::Message;
 use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
@@ -30,6 +31,24 @@ async fn health_is_readiness_and_needs_no_key() {
     server.is_ready.store(false, Ordering::Relaxed);
     let answer = health.check(of("")).await.unwrap().into_inner();
     assert_eq!(answer.status(), ServingStatus::NotServing);
+}
+
+#[tokio::test]
+async fn every_service_of_the_contract_has_its_health() {
+    let server = Server::new().await;
+    let mut health = HealthClient::new(server.channel().await);
+    let contract = prost_types::FileDescriptorSet::decode(proto::grpc::DESCRIPTORS).unwrap();
+    let mut count = 0;
+    for service in contract.file.iter().flat_map(|file| &file.service) {
+        let name = format!("posthaste.v1.{}", service.name());
+        let answer = health
+            .check(of(&name))
+            .await
+            .unwrap_or_else(|status| panic!("{name}: {status}"));
+        assert_eq!(answer.into_inner().status(), ServingStatus::Serving, "{name}");
+        count += 1;
+    }
+    assert!(count >= 10, "{count}");
 }
 
 #[tokio::test]

@@ -10,8 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use gateway::{Config, Gateway, Port, Speaks, Tls};
+use gateway::{Config, Doors, Gateway, Port, Speaks, Tls};
 use proto::{
     NewKey, Scope,
     grpc::v1::{
@@ -20,25 +19,23 @@ use proto::{
         queue_service_client::QueueServiceClient, task_service_client::TaskServiceClient,
     },
 };
-use queue::{
-    Enqueuer, Queue, enqueue,
-    finish::{Finished, Request as Sent},
-    load::{Cursor, PageRequest},
-    outcome::{Answer, Outcome, Timing},
-    vault::Vault,
-    verdict::Verdict,
-};
+use queue::{Enqueuer, Queue, enqueue, vault::Vault, verdict::Verdict};
 use testing::Database;
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tonic::{
-    Request, Status,
+    IntoStreamingRequest, Request, Status, Streaming,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint},
 };
 use tonic_types::StatusExt;
 use uuid::Uuid;
+
+#[path = "../shared/dispatch.rs"]
+mod dispatch;
+
+pub(crate) use self::dispatch::now;
 
 /// Longer than anything here takes, on any machine: what still waits then waits for ever.
 pub(crate) const FOREVER: Duration = Duration::from_secs(30);
@@ -54,11 +51,6 @@ pub(crate) struct Server {
     pub(crate) serving: [JoinHandle<std::io::Result<()>>; 2],
     // Last: dropped when nothing is connected any more.
     pub(crate) database: Database,
-}
-
-#[expect(clippy::disallowed_methods, reason = "the edge of the tests")]
-pub(crate) fn now() -> DateTime<Utc> {
-    Utc::now()
 }
 
 impl Server {
@@ -81,8 +73,12 @@ impl Server {
             Some("panic.example") => panic!("a secret detail"),
             _ => Ok(()),
         };
-        let ready = Arc::new(move || ready.load(Ordering::Relaxed));
-        let gateway = Gateway::new(config, queue.clone(), enqueuer, Arc::new(vet), ready);
+        let doors = Doors {
+            vet_url: Arc::new(vet),
+            vet_auth: Arc::new(|_: &proto::EndpointAuth| Ok(())),
+            ready: Arc::new(move || ready.load(Ordering::Relaxed)),
+        };
+        let gateway = Gateway::new(config, queue.clone(), enqueuer, doors);
         let stop = CancellationToken::new();
         let serve = async |speaks| {
             let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -176,6 +172,15 @@ impl Server {
         enqueued.into_inner().enqueued.unwrap()
     }
 
+    /// Opens an `EnqueueStream` with the key: the answers to these requests.
+    pub(crate) async fn open_stream(
+        &self,
+        requests: impl IntoStreamingRequest<Message = v1::EnqueueStreamRequest>,
+    ) -> Streaming<v1::EnqueueStreamResponse> {
+        let opened = self.tasks().await.enqueue_stream(requests).await;
+        opened.unwrap().into_inner()
+    }
+
     /// How many tasks a queue has.
     pub(crate) async fn count_tasks(&self, queue: &str) -> usize {
         let mut tasks = self.tasks().await;
@@ -198,43 +203,8 @@ impl Server {
 
     /// Does what a dispatcher would: takes everything due at an endpoint, and writes that it answered `status` with this verdict.
     pub(crate) async fn finish_all(&self, endpoint: &str, status: u16, verdict: Verdict) -> usize {
-        let page = PageRequest {
-            endpoint_id: endpoint.parse().unwrap(),
-            cursor: Cursor::START,
-            limit: 1_000,
-            tests_only: false,
-        };
-        let soon = now() + Duration::from_millis(1);
-        let due = self.queue.due(&[page], soon).await.unwrap();
-        let (ready, _) = self.queue.load(due).await.unwrap();
-        let answer = Answer {
-            status,
-            headers: vec![("content-type".into(), "text/plain".into())],
-            body: Bytes::from_static(b"so it is \xff"),
-            truncated: false,
-            retry_after: None,
-        };
-        let finished: Vec<Finished> = ready
-            .into_iter()
-            .map(|delivery| Finished {
-                delivery,
-                id: self.queue.mint(now()),
-                verdict: verdict.clone(),
-                reason: format!("the endpoint answered {status}"),
-                makes_way: false,
-                request: Some(Sent {
-                    url: "https://example.com/hook".into(),
-                    outcome: Outcome::Answered(answer.clone()),
-                    timing: Timing {
-                        total_us: 1_500,
-                        ..Timing::default()
-                    },
-                }),
-                ended_at: now(),
-            })
-            .collect();
-        self.queue.finish(&finished).await.unwrap();
-        finished.len()
+        let id = endpoint.parse().unwrap();
+        dispatch::finish_all(&self.queue, id, status, b"so it is \xff", verdict).await
     }
 }
 

@@ -52,13 +52,8 @@ async fn each_task_is_acknowledged_in_order_once_it_is_committed() {
         4..7 => of(at, "b", task("b")),
         _ => of(at, "a", task("a")),
     });
-    let answers = server
-        .tasks()
-        .await
-        .enqueue_stream(stream::iter(tasks.collect::<Vec<_>>()))
-        .await
-        .unwrap();
-    let answers: Vec<_> = answers.into_inner().collect().await;
+    let requests = stream::iter(tasks.collect::<Vec<_>>());
+    let answers: Vec<_> = server.open_stream(requests).await.collect().await;
     assert_eq!(answers.len(), 5_000);
     let (mut accepted, mut repeated) = (0, 0);
     for (at, answer) in (0..).zip(answers) {
@@ -87,13 +82,7 @@ async fn an_acknowledgement_does_not_wait_for_the_next_task() {
     let server = Server::new().await;
     server.make_queue("q").await;
     let (sender, requests) = channel();
-    let mut answers = server
-        .tasks()
-        .await
-        .enqueue_stream(requests)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers = server.open_stream(requests).await;
     for at in 0..20 {
         sender.send(of(at, "q", task("a"))).unwrap();
         let answer = timeout(FOREVER, answers.message())
@@ -116,13 +105,7 @@ async fn nothing_is_acknowledged_before_it_is_committed() {
     let server = Server::new().await;
     server.make_queue("q").await;
     let (sender, requests) = channel();
-    let mut answers = server
-        .tasks()
-        .await
-        .enqueue_stream(requests)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers = server.open_stream(requests).await;
     let locked = server.database.lock("tasks").await;
     sender.send(of(7, "q", task("a"))).unwrap();
     let early = timeout(Duration::from_millis(500), answers.message()).await;
@@ -192,13 +175,8 @@ async fn streams_share_their_memory_and_none_is_refused() {
     };
     let one = async || {
         let requests = (0..20).map(|at| of(at, "q", large.clone())).collect::<Vec<_>>();
-        let answers = server
-            .tasks()
-            .await
-            .enqueue_stream(stream::iter(requests))
-            .await
-            .unwrap();
-        let answers: Vec<_> = answers.into_inner().collect().await;
+        let answers = server.open_stream(stream::iter(requests)).await;
+        let answers: Vec<_> = answers.collect().await;
         answers
             .into_iter()
             .filter(|answer| matches!(answer.as_ref().unwrap().result, Some(Is::Accepted(_))))

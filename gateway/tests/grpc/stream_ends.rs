@@ -18,13 +18,7 @@ async fn who_ends_it_is_answered_to_the_last_task() {
     let server = Server::new().await;
     server.make_queue("q").await;
     let (sender, requests) = channel();
-    let mut answers = server
-        .tasks()
-        .await
-        .enqueue_stream(requests)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers = server.open_stream(requests).await;
     sender.send(of(1, "q", task("a"))).unwrap();
     sender.send(of(2, "q", task("a"))).unwrap();
     drop(sender);
@@ -76,13 +70,7 @@ async fn it_ends_with_the_server_behind_the_answers_to_what_was_taken() {
     let server = Server::new().await;
     server.make_queue("q").await;
     let (sender, requests) = channel();
-    let mut answers = server
-        .tasks()
-        .await
-        .enqueue_stream(requests)
-        .await
-        .unwrap()
-        .into_inner();
+    let mut answers = server.open_stream(requests).await;
     for at in 0..100 {
         sender.send(of(at, "q", task("a"))).unwrap();
     }

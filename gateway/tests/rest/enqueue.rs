@@ -146,6 +146,65 @@ async fn the_fields_of_a_raw_task_are_headers() {
 }
 
 #[tokio::test]
+async fn what_another_server_delivers_is_a_raw_task() {
+    let app = App::new().await;
+    app.make_queue("q").await;
+    let task: Enqueued = app
+        .request(Method::POST, "/v1/queues/q/tasks/raw")
+        .header("content-type", "application/json")
+        .header("webhook-id", "01980a3b-7c2d-7e4f-8a5b-6c7d8e9fa0b1")
+        .header("webhook-timestamp", "1767225600")
+        .header("webhook-signature", "v1,AA==")
+        .header("posthaste-queue", "orders")
+        .header("posthaste-type", "order.paid")
+        .header("posthaste-attempt", "1")
+        .header("posthaste-replay", "1")
+        .header("posthaste-hop", "1")
+        .body("{}")
+        .send()
+        .await
+        .is(StatusCode::ACCEPTED)
+        .read();
+    let task: Task = app.get(&format!("/v1/tasks/{}", task.id)).await.read();
+    assert_eq!((task.queue.as_str(), task.kind.as_str()), ("q", "order.paid"));
+    assert_eq!(task.content_type, "application/json");
+}
+
+#[tokio::test]
+async fn json_that_is_encoded_is_refused_and_raw_bytes_keep_their_coding() {
+    let app = App::new().await;
+    app.make_queue("q").await;
+    let send = async |path: &str, coding: &str| {
+        app.request(Method::POST, &format!("/v1/queues/q/tasks{path}"))
+            .header("content-encoding", coding)
+            .json(r#"{"payload":1}"#)
+            .send()
+            .await
+    };
+    for path in ["", "/batch"] {
+        for coding in ["gzip", "identity, br", "\u{fc}"] {
+            let refused = send(path, coding).await;
+            assert_eq!(refused.blames(415), ["content-encoding"], "{path} {coding}");
+        }
+    }
+    assert_eq!(app.count_tasks("q").await, 0);
+    for path in ["", "/raw"] {
+        send(path, "Identity").await.is(StatusCode::ACCEPTED);
+    }
+    // Raw bytes are sent on as they are, and receivers are told.
+    let folded: Enqueued = app
+        .request(Method::POST, "/v1/queues/q/tasks/raw")
+        .header("content-encoding", "gzip")
+        .body(b"\x1f\x8b\x08".to_vec())
+        .send()
+        .await
+        .is(StatusCode::ACCEPTED)
+        .read();
+    let folded: Task = app.get(&format!("/v1/tasks/{}", folded.id)).await.read();
+    assert_eq!(folded.headers["content-encoding"], "gzip");
+}
+
+#[tokio::test]
 async fn null_stands_for_what_is_left_out_but_is_a_payload() {
     let app = App::new().await;
     app.make_queue("q").await;

@@ -1,6 +1,6 @@
 //! What these tests share: a gateway on a database of its own, and the verbs of a caller.
 
-use std::{fmt::Display, sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc};
 
 use axum::{
     Router,
@@ -8,23 +8,20 @@ use axum::{
     http::{HeaderMap, Method, Request, Response, StatusCode, header},
 };
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use gateway::{Config, ConsoleFile, Gateway};
+use gateway::{Config, ConsoleFile, Doors, Gateway};
 use http_body_util::BodyExt;
 use proto::{NewKey, Problem, Scope};
-use queue::{
-    Enqueuer, Queue, enqueue,
-    finish::{Finished, Request as Sent},
-    load::{Cursor, PageRequest},
-    outcome::{Answer as Outcome, Timing},
-    vault::Vault,
-    verdict::Verdict,
-};
+use queue::{Enqueuer, Queue, enqueue, vault::Vault, verdict::Verdict};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use testing::Database;
 use tower::ServiceExt;
 use uuid::Uuid;
+
+#[path = "../shared/dispatch.rs"]
+mod dispatch;
+
+pub(crate) use self::dispatch::now;
 
 /// A gateway, its queue, and a key to it.
 pub(crate) struct App {
@@ -34,11 +31,6 @@ pub(crate) struct App {
     router: Router,
     // Last: dropped when nothing is connected any more.
     pub(crate) database: Database,
-}
-
-#[expect(clippy::disallowed_methods, reason = "the edge of the tests")]
-pub(crate) fn now() -> DateTime<Utc> {
-    Utc::now()
 }
 
 pub(crate) fn vault() -> Vault {
@@ -114,7 +106,12 @@ impl App {
             console: &[PAGE],
             ..config
         };
-        let gateway = Gateway::new(config, queue.clone(), enqueuer, Arc::new(vet), Arc::new(|| true));
+        let doors = Doors {
+            vet_url: Arc::new(vet),
+            vet_auth: Arc::new(|_: &proto::EndpointAuth| Ok(())),
+            ready: Arc::new(|| true),
+        };
+        let gateway = Gateway::new(config, queue.clone(), enqueuer, doors);
         let router = gateway::router(gateway.clone());
         Self {
             queue,
@@ -199,45 +196,7 @@ impl App {
 
     /// Does what a dispatcher would: takes everything due at an endpoint, and writes that it answered `status` with this verdict.
     pub(crate) async fn finish_all(&self, endpoint: Uuid, status: u16, verdict: Verdict) -> usize {
-        let page = PageRequest {
-            endpoint_id: endpoint,
-            cursor: Cursor::START,
-            limit: 1_000,
-            tests_only: false,
-        };
-        let due = self
-            .queue
-            .due(&[page], now() + Duration::from_millis(1))
-            .await
-            .unwrap();
-        let (ready, _) = self.queue.load(due).await.unwrap();
-        let finished: Vec<Finished> = ready
-            .into_iter()
-            .map(|delivery| Finished {
-                delivery,
-                id: self.queue.mint(now()),
-                verdict: verdict.clone(),
-                reason: format!("the endpoint answered {status}"),
-                makes_way: false,
-                request: Some(Sent {
-                    url: "https://example.com/hook".into(),
-                    outcome: queue::outcome::Outcome::Answered(Outcome {
-                        status,
-                        headers: vec![("content-type".into(), "text/plain".into())],
-                        body: Bytes::from_static(b"so it is"),
-                        truncated: false,
-                        retry_after: None,
-                    }),
-                    timing: Timing {
-                        total_us: 1_500,
-                        ..Timing::default()
-                    },
-                }),
-                ended_at: now(),
-            })
-            .collect();
-        self.queue.finish(&finished).await.unwrap();
-        finished.len()
+        dispatch::finish_all(&self.queue, endpoint, status, b"so it is", verdict).await
     }
 }
 

@@ -102,6 +102,19 @@ async fn a_session_is_its_key_and_changes_nothing_without_its_code() {
 }
 
 #[tokio::test]
+async fn a_session_enqueues_raw_with_its_code() {
+    let app = App::new().await;
+    app.make_queue("q").await;
+    let (cookie, told) = sign_in(&app, &app.key).await;
+    let path = "/v1/queues/q/tasks/raw";
+    ask(&app, Method::POST, path, &cookie, "").await.problem(403);
+    ask(&app, Method::POST, path, &cookie, &told.csrf.unwrap())
+        .await
+        .is(StatusCode::ACCEPTED);
+    assert_eq!(app.count_tasks("q").await, 1);
+}
+
+#[tokio::test]
 async fn a_session_ends_with_its_key_on_every_node_and_is_forged_by_nobody() {
     let app = App::new().await;
     let made: Key = app

@@ -5,6 +5,7 @@ use proto::{RetryPolicy, Span};
 use queue::{error::Problems, task::NewTask};
 
 use crate::{
+    auth::session,
     json,
     problem::{Kind, Refusal},
 };
@@ -46,11 +47,27 @@ pub(crate) fn raw_task(headers: &HeaderMap) -> Result<NewTask, Refusal> {
             take(&mut task, name, value, &mut problems);
         }
     }
+    take_codings(&mut task, headers, &mut problems);
     let problems = problems.into_vec();
     if problems.is_empty() {
         Ok(task)
     } else {
         Err(Refusal::of_fields(Kind::Invalid, problems))
+    }
+}
+
+/// How the body is encoded is told to receivers, like its media type: it is sent on as it came.
+fn take_codings(task: &mut NewTask, headers: &HeaderMap, problems: &mut Problems) {
+    let name = header::CONTENT_ENCODING.as_str();
+    let values = headers.get_all(name).iter();
+    let codings: Vec<String> = values
+        .filter_map(|value| text(name, Some(value), problems))
+        .filter(|coding| !coding.eq_ignore_ascii_case("identity"))
+        .collect();
+    if !codings.is_empty() {
+        task.headers
+            .entry(name.to_owned())
+            .or_insert_with(|| codings.join(", "));
     }
 }
 
@@ -89,8 +106,9 @@ fn take(task: &mut NewTask, name: &str, value: String, problems: &mut Problems) 
                 }
             }
         },
-        // Read with the request, whatever its form.
-        queue::task::HOP => {}
+        // Read with the request, whatever its form; or what a delivery tells of itself and not of its task, where another server like
+        // this one has this route as an endpoint.
+        queue::task::HOP | session::CSRF | "posthaste-queue" | "posthaste-attempt" | "posthaste-replay" => {}
         _ => problems.add(name, format!("no such header; known are {KNOWN}")),
     }
 }
