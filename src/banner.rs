@@ -13,7 +13,7 @@ pub struct Banner<'a> {
     /// `target/release/posthaste`).
     pub program: &'a str,
     /// Where the REST API listens.
-    pub rest: Option<SocketAddr>,
+    pub rest: SocketAddr,
     /// Where gRPC listens besides.
     pub grpc: Option<SocketAddr>,
     /// Whether both are encrypted.
@@ -31,12 +31,13 @@ pub struct Banner<'a> {
 
 /// The text, with a line feed at its end.
 pub fn banner(banner: &Banner<'_>) -> String {
-    let mut lines = vec!["Posthaste is ready.".to_owned(), String::new()];
-    let rest = banner.rest.map(|rest| base_url(rest, banner.encrypted));
-    if let Some(rest) = &rest {
-        lines.push(format!("  Console    {rest}/"));
-        lines.push(format!("  REST API   {rest}/v1"));
-    }
+    let rest = base_url(banner.rest, banner.encrypted);
+    let mut lines = vec![
+        "Posthaste is ready.".to_owned(),
+        String::new(),
+        format!("  Console    {rest}/"),
+        format!("  REST API   {rest}/v1"),
+    ];
     if let Some(grpc) = banner.grpc {
         lines.push(format!("  gRPC API   {}, and where REST is", reached(grpc)));
     }
@@ -56,8 +57,8 @@ pub fn banner(banner: &Banner<'_>) -> String {
         lines.push(format!("             {both}"));
     }
     lines.push(String::new());
-    if let (Some(rest), Some(secret)) = (&rest, banner.example) {
-        lines.extend(example(banner, rest, secret));
+    if let Some(secret) = banner.example {
+        lines.extend(example(banner, &rest, secret));
     }
     lines.join("\n") + "\n"
 }
@@ -127,7 +128,7 @@ mod tests {
     fn first_start() -> Banner<'static> {
         Banner {
             program: "target/release/posthaste",
-            rest: Some("127.0.0.1:8080".parse().unwrap()),
+            rest: "127.0.0.1:8080".parse().unwrap(),
             grpc: Some("127.0.0.1:50051".parse().unwrap()),
             encrypted: false,
             own_database: Some(Path::new("/var/lib/posthaste")),
@@ -182,20 +183,14 @@ your own, or gateway.listen open to others, they are refused unless egress.allow
 
     #[test]
     fn no_example_where_it_would_not_work() {
-        let rest = Some("[::]:8080".parse().unwrap());
         let text = banner(&Banner {
-            rest,
+            rest: "[::]:8080".parse().unwrap(),
             own_database: None,
             example: None,
             ..first_start()
         });
         assert!(text.contains("http://[::1]:8080/v1") && text.contains("ph_abc"));
         assert!(!text.contains("curl") && !text.contains("allowed"), "{text}");
-        let text = banner(&Banner {
-            rest: None,
-            ..first_start()
-        });
-        assert!(!text.contains("curl"), "{text}");
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::CommandFactory;
+use tracing::info;
 
 use crate::cli::{Cli, Command, ConfigArgs, Output, SettingArgs};
 use crate::config::{self, Effective, Source, Surroundings, settings};
 use crate::lifecycle::Lifecycle;
+use crate::serve::Running;
 use crate::{bench, client, demo, health, receive, serve, telemetry};
 
 /// Runs a command line. `environment` is that of the process.
@@ -55,15 +57,41 @@ fn serve(effective: &Effective, environment: &BTreeMap<String, String>, demo: bo
     let _traces = traces
         .map(|endpoint| telemetry::export(&endpoint, headers, &surroundings.host))
         .transpose()?;
-    runtime()?.block_on(async {
-        let life = Lifecycle::watch()?;
-        let running = serve::start(effective, &surroundings, &life).await?;
-        print(&running.banner(effective, &surroundings)?)?;
-        if demo {
-            print(&demo::start(&running, &life, serve::now).await?)?;
+    runtime()?.block_on(live(effective, &surroundings, demo))
+}
+
+/// A server's life, from its start to its end.
+async fn live(effective: &Effective, surroundings: &serve::Surroundings, demo: bool) -> Result<()> {
+    let life = Lifecycle::watch()?;
+    let running = match serve::start(effective, surroundings, &life).await {
+        Err(error) if error.is::<serve::Stopped>() => {
+            // It did what it was told to.
+            info!("{error}, before it served");
+            return Ok(());
         }
-        running.until_stopped().await
-    })
+        started => started?,
+    };
+    let greeted = greet(&running, effective, surroundings, demo, &life).await;
+    if greeted.is_err() {
+        life.stop().cancel();
+    }
+    let ended = running.until_stopped().await;
+    greeted.and(ended)
+}
+
+/// Prints what there is to know of a server that serves, and starts the demo beside it if it is one.
+async fn greet(
+    running: &Running,
+    effective: &Effective,
+    surroundings: &serve::Surroundings,
+    demo: bool,
+    life: &Lifecycle,
+) -> Result<()> {
+    print(&running.banner(effective, surroundings))?;
+    if demo {
+        print(&demo::start(running, life, serve::now).await?)?;
+    }
+    Ok(())
 }
 
 fn migrate(effective: &Effective) -> Result<()> {
@@ -106,12 +134,13 @@ fn load(args: &SettingArgs, environment: &BTreeMap<String, String>) -> Result<Ef
 
 /// The demo keeps to a folder of its own, unless it is told another.
 fn load_demo(mut args: SettingArgs, environment: &BTreeMap<String, String>) -> Result<Effective> {
-    let effective = load(&args, environment)?;
+    let mut effective = load(&args, environment)?;
     if matches!(effective.source(&settings::DATA_DIR), Source::Default) {
         let folder = effective.get(&settings::DATA_DIR).join("demo");
         args.data_dir = Some(folder.to_string_lossy().into_owned());
-        return load(&args, environment);
+        effective = load(&args, environment)?;
     }
+    demo::check(&effective)?;
     Ok(effective)
 }
 

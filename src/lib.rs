@@ -16,6 +16,7 @@ pub mod embedded;
 pub mod health;
 pub mod lifecycle;
 pub mod node;
+mod ports;
 pub mod receive;
 pub mod secret_key;
 pub mod serve;

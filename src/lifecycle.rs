@@ -19,12 +19,17 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Begins to listen for signals. Must be called within a tokio runtime.
-    pub fn watch() -> io::Result<Self> {
-        let life = Self {
+    /// One that no signal ends.
+    pub(crate) fn deaf() -> Self {
+        Self {
             stop: CancellationToken::new(),
             last_act: Arc::default(),
-        };
+        }
+    }
+
+    /// Begins to listen for signals. Must be called within a tokio runtime.
+    pub fn watch() -> io::Result<Self> {
+        let life = Self::deaf();
         let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         tokio::spawn(life.clone().follow(terminate, interrupt));
         Ok(life)

@@ -1,22 +1,22 @@
 //! The composition root: opens what a node needs, in order, and closes it in the opposite one.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use chrono::{DateTime, Utc};
 use dispatcher::{Dispatcher, push};
-use gateway::{Gateway, Port, Speaks, Tls};
+use gateway::{Doors, Gateway};
 use proto::Disk;
 use queue::notify::LookAtDisk;
 use queue::settings::Settings;
 use queue::vault::Vault;
 use queue::{Enqueuer, Queue};
-use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::banner::{Banner, banner};
 use crate::chores::Chores;
@@ -25,6 +25,7 @@ use crate::console;
 use crate::embedded;
 use crate::lifecycle::Lifecycle;
 use crate::node::Node;
+use crate::ports::Ports;
 use crate::secret_key::{self, Origin};
 use crate::tokens;
 
@@ -41,6 +42,11 @@ pub struct Surroundings {
 
 /// How long an external database may take to appear at start: beside it in a compose file, it starts at the same time.
 const DATABASE_PATIENCE: Duration = Duration::from_mins(1);
+
+/// The end of a start that was told to stop before the node served: it did, and nothing went wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("stopped while {0}")]
+pub struct Stopped(&'static str);
 
 /// A node that runs.
 #[derive(Debug)]
@@ -61,34 +67,58 @@ pub struct Running {
     pub enqueuer: Enqueuer,
     own_database: Option<embedded::Server>,
     dispatcher: Option<Dispatcher>,
-    serving: tokio::task::JoinHandle<Result<()>>,
-    chores: tokio::task::JoinHandle<()>,
+    serving: JoinHandle<Result<()>>,
+    chores: JoinHandle<()>,
     chores_stop: CancellationToken,
+    /// Tells the whole process to stop.
+    stop: CancellationToken,
     _node: Node,
 }
 
-/// Starts a node and returns when it serves.
+/// Starts a node and returns when it serves. One that cannot serve leaves no PostgreSQL of its own running. [`Stopped`] is the error of
+/// one that was told to stop meanwhile.
 pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Lifecycle) -> Result<Running> {
-    let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
     let own_database = match effective.get(&settings::DATABASE_URL) {
         Some(_) => None,
-        None => Some(start_own_database(effective, surroundings, life, data_dir.clone()).await?),
+        None => Some(start_own_database(effective, surroundings, life).await?),
     };
+    let url = database_url(effective, own_database.as_ref());
+    match start_on(url, own_database.is_some(), effective, surroundings, life).await {
+        Ok(running) => Ok(Running {
+            own_database,
+            ..running
+        }),
+        Err(error) => {
+            if let Some(server) = own_database {
+                server.stop().await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Starts all of a node but its database, which is at `url`.
+async fn start_on(
+    url: String,
+    is_own: bool,
+    effective: &Effective,
+    surroundings: &Surroundings,
+    life: &Lifecycle,
+) -> Result<Running> {
+    let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
     let mut random = randomness();
     let node = Node::load(&data_dir, &mut random)?;
     let (key, origin) = secret_key::load(effective.get(&settings::SECRETS_KEY), &data_dir, &mut random)?;
     if let Origin::Made(path) = &origin
-        && own_database.is_none()
+        && !is_own
     {
         warn!(path = %path.display(), "a key for signing secrets was made; every other node needs the same (secrets.key)");
     }
-    let url = database_url(effective, own_database.as_ref());
     let older = effective.get(&settings::SECRETS_OLDER_KEYS);
     let vault = older
         .iter()
         .fold(Vault::new(key.expose()), |vault, key| vault.reading(key.expose()));
     let queue = open_queue(queue_config(effective, url), vault, &life.stop()).await?;
-    let (new_key, new_user) = make_first(&queue).await?;
 
     let ports = Ports::open(effective).await?;
     let (rest, grpc, encrypted) = (
@@ -113,7 +143,7 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     };
     let enqueuer = Enqueuer::start(&queue, &enqueue_config(effective));
     let chores_stop = CancellationToken::new();
-    let disk = disk_in(own_database.is_some().then_some(data_dir));
+    let disk = disk_in(is_own.then_some(data_dir));
     let chores = Chores::new(
         effective,
         queue.clone(),
@@ -123,28 +153,10 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
     );
     let chores = tokio::spawn(chores.run(chores_stop.clone()));
 
-    let ready_dispatcher = dispatcher.clone();
-    let ready = move || ready_dispatcher.as_ref().is_none_or(Dispatcher::is_ready);
-    let vet = move |url: &url::Url| vet_url(&egress, url);
-    let gateway = Gateway::new(
-        gateway_config(effective),
-        queue.clone(),
-        enqueuer.clone(),
-        Arc::new(vet),
-        Arc::new(ready),
-    );
-    gateway.describe(gateway::Surroundings {
-        configuration: config::entries(effective),
-        disk,
-    });
-    if let Some(dispatcher) = dispatcher.clone() {
-        gateway.measured_by(Arc::new(move || dispatcher.measure()));
-    }
-    gateway.judge_auth(Arc::new(|auth| {
-        let judged = push::check_identity(&dispatcher::identity(auth));
-        judged.map_err(|error| queue::error::field_error(error.field, error.problem))
-    }));
+    let gateway = open_gateway(effective, &queue, &enqueuer, dispatcher.clone(), egress, disk);
     let accepted = tokens::accept(&gateway, effective.issuers().to_vec()).await?;
+    // The key is shown once: what can still go wrong with the start has gone wrong before it is made.
+    let (new_key, new_user) = make_first(&queue).await?;
     let last_request = CancellationToken::new();
     tokio::spawn(close(life.stop(), dispatcher.clone(), last_request.clone()));
     let serving = tokio::spawn(async move {
@@ -162,13 +174,43 @@ pub async fn start(effective: &Effective, surroundings: &Surroundings, life: &Li
         new_user,
         queue,
         enqueuer,
-        own_database,
+        own_database: None,
         dispatcher,
         serving,
         chores,
         chores_stop,
+        stop: life.stop(),
         _node: node,
     })
+}
+
+/// The gateway, with what it asks of the rest of the node.
+fn open_gateway(
+    effective: &Effective,
+    queue: &Queue,
+    enqueuer: &Enqueuer,
+    dispatcher: Option<Dispatcher>,
+    egress: push::Egress,
+    disk: LookAtDisk,
+) -> Gateway {
+    let ready = dispatcher.clone();
+    let doors = Doors {
+        vet_url: Arc::new(move |url: &url::Url| vet_url(&egress, url)),
+        vet_auth: Arc::new(|auth: &proto::EndpointAuth| {
+            let judged = push::check_identity(&dispatcher::identity(auth));
+            judged.map_err(|error| queue::error::field_error(error.field, error.problem))
+        }),
+        ready: Arc::new(move || ready.as_ref().is_none_or(Dispatcher::is_ready)),
+    };
+    let gateway = Gateway::new(gateway_config(effective), queue.clone(), enqueuer.clone(), doors);
+    gateway.describe(gateway::Surroundings {
+        configuration: config::entries(effective),
+        disk,
+    });
+    if let Some(dispatcher) = dispatcher {
+        gateway.measured_by(Arc::new(move || dispatcher.measure()));
+    }
+    gateway
 }
 
 /// When it is time to stop, begins no more attempts, and only then takes no more requests: those that listen to a stream can take long
@@ -194,19 +236,71 @@ async fn make_first(queue: &Queue) -> Result<(Option<String>, Option<(String, St
     let Some(key) = queue.make_first_key(now()).await? else {
         return Ok((None, None));
     };
-    Ok((Some(key), queue.make_first_user(now()).await?))
+    // The key is committed, and nobody has seen it yet: it is shown, whatever becomes of the user.
+    let user = queue.make_first_user(now()).await.unwrap_or_else(|error| {
+        warn!(%error, "the first user could not be made; whoever has the admin key can make one (posthaste user add)");
+        None
+    });
+    Ok((Some(key), user))
+}
+
+/// The secret of the example that is printed. What is printed beside it may be the first key, which does not wait for an example.
+fn example_secret(data_dir: &Path) -> Option<String> {
+    secret_key::example(data_dir, &mut randomness())
+        .inspect_err(|error| warn!(%error, "no example is printed"))
+        .ok()
+}
+
+/// Waits for ever, unless a part of the node ends that nobody has told to: says which.
+async fn broken(chores: &mut JoinHandle<()>, dispatcher: Option<&Dispatcher>) -> String {
+    let dispatching = async {
+        match dispatcher {
+            Some(dispatcher) => dispatcher.failed().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = chores => match ended {
+            Ok(()) => "the chores".to_owned(),
+            Err(error) => format!("the chores ({error})"),
+        },
+        () = dispatching => "the dispatcher".to_owned(),
+    }
 }
 
 impl Running {
     /// Waits until it is told to stop, or cannot go on, and ends in order: no more attempts, no more requests, every result written,
-    /// shards released, and last the database.
-    pub async fn until_stopped(self) -> Result<()> {
-        let served = self.serving.await.context("the gateway failed")?;
+    /// shards released, and last the database. It cannot go on when a part of it has ended by itself: that is an error, so that whoever
+    /// watches over the process starts it again.
+    pub async fn until_stopped(mut self) -> Result<()> {
+        let mut served = None;
+        let defect = tokio::select! {
+            ended = &mut self.serving => {
+                served = Some(ended);
+                None
+            }
+            part = broken(&mut self.chores, self.dispatcher.as_ref()) => Some(part),
+        };
+        if let Some(part) = &defect {
+            error!(
+                part,
+                "a part of this node has ended by itself, which is a defect; the node stops"
+            );
+        }
+        // Not only a signal leads here, and the rest of the process is to know.
+        self.stop.cancel();
+        let served = match served {
+            Some(ended) => ended,
+            None => (&mut self.serving).await,
+        };
         if let Some(dispatcher) = &self.dispatcher {
             dispatcher.drain().await;
         }
         self.chores_stop.cancel();
-        let _ = self.chores.await;
+        // What has ended was waited for, and cannot be waited for twice.
+        if !self.chores.is_finished() {
+            let _ = (&mut self.chores).await;
+        }
         if let Err(error) = self.queue.flush_rollups().await {
             warn!(%error, "the last counts could not be written");
         }
@@ -215,21 +309,25 @@ impl Running {
             server.stop().await;
         }
         info!("stopped");
-        served
+        served.context("the gateway failed")??;
+        if let Some(part) = defect {
+            bail!("{part} ended by itself; what was logged before says why");
+        }
+        Ok(())
     }
 
     /// What to print when it serves.
-    pub fn banner(&self, effective: &Effective, surroundings: &Surroundings) -> Result<String> {
+    pub fn banner(&self, effective: &Effective, surroundings: &Surroundings) -> String {
         let data_dir: PathBuf = effective.get(&settings::DATA_DIR);
         let loopback = |net: &ipnet::IpNet| net.contains(&std::net::IpAddr::from([127, 0, 0, 1]));
         let example = if effective.get(&settings::EGRESS_ALLOW).iter().any(loopback) {
-            Some(secret_key::example(&data_dir, &mut randomness())?)
+            example_secret(&data_dir)
         } else {
             None
         };
-        Ok(banner(&Banner {
+        banner(&Banner {
             program: &surroundings.program,
-            rest: Some(self.rest),
+            rest: self.rest,
             grpc: self.grpc,
             encrypted: self.encrypted,
             own_database: self.own_database.as_ref().map(|_| data_dir.as_path()),
@@ -239,100 +337,7 @@ impl Running {
                 .as_ref()
                 .map(|(name, password)| (name.as_str(), password.as_str())),
             example: example.as_deref(),
-        }))
-    }
-}
-
-/// The certificate of the ports, if there is one.
-fn open_tls(effective: &Effective) -> Result<Option<Tls>> {
-    let (certificate, key) = (
-        effective.get(&settings::TLS_CERTIFICATE),
-        effective.get(&settings::TLS_KEY),
-    );
-    let Some((certificate, key)) = certificate.zip(key) else {
-        return Ok(None);
-    };
-    let opened = Tls::open(gateway::Files { certificate, key });
-    opened
-        .map(Some)
-        .context("the ports cannot be encrypted (tls.certificate, tls.key)")
-}
-
-/// What the gateway is served on.
-struct Ports {
-    rest: TcpListener,
-    grpc: Option<TcpListener>,
-    metrics: Option<TcpListener>,
-    tls: Option<Tls>,
-}
-
-impl Ports {
-    /// Takes the ports, and reads their certificate.
-    async fn open(effective: &Effective) -> Result<Self> {
-        let listen = effective.get(&settings::GATEWAY_LISTEN);
-        let rest = TcpListener::bind(listen).await.with_context(|| {
-            format!("cannot listen on {listen} (gateway.listen); is another posthaste running? Choose another with --listen")
-        })?;
-        let grpc = match effective.get(&settings::GRPC_LISTEN) {
-            None => None,
-            Some(listen) => Some(TcpListener::bind(listen).await.with_context(|| {
-                format!("cannot listen on {listen} (grpc.listen); choose another, or none, with --set grpc.listen=")
-            })?),
-        };
-        let metrics = match effective.get(&settings::METRICS_LISTEN) {
-            None => None,
-            Some(listen) => Some(
-                TcpListener::bind(listen)
-                    .await
-                    .with_context(|| format!("cannot listen on {listen} (metrics.listen)"))?,
-            ),
-        };
-        let tls = open_tls(effective)?;
-        Ok(Self {
-            rest,
-            grpc,
-            metrics,
-            tls,
         })
-    }
-
-    /// Where gRPC listens besides.
-    fn grpc_address(&self) -> Result<Option<SocketAddr>> {
-        Ok(self.grpc.as_ref().map(TcpListener::local_addr).transpose()?)
-    }
-
-    /// Where metrics are served besides.
-    fn metrics_address(&self) -> Result<Option<SocketAddr>> {
-        Ok(self.metrics.as_ref().map(TcpListener::local_addr).transpose()?)
-    }
-
-    /// Serves until stopped.
-    async fn serve(self, gateway: &Gateway, stop: &CancellationToken) -> Result<()> {
-        if let Some(tls) = &self.tls {
-            tokio::spawn(tls.clone().follow(stop.clone()));
-        }
-        let rest = Port::new(self.rest, Speaks::Everything, self.tls.clone());
-        let rest = gateway::serve(rest, gateway.clone(), stop.clone());
-        let grpc = async {
-            match self.grpc {
-                Some(grpc) => {
-                    let grpc = Port::new(grpc, Speaks::Grpc, self.tls);
-                    gateway::serve(grpc, gateway.clone(), stop.clone()).await
-                }
-                None => Ok(()),
-            }
-        };
-        let metrics = async {
-            match self.metrics {
-                Some(metrics) => {
-                    let metrics = Port::new(metrics, Speaks::Monitoring, None);
-                    gateway::serve(metrics, gateway.clone(), stop.clone()).await
-                }
-                None => Ok(()),
-            }
-        };
-        let (rest, grpc, metrics) = tokio::join!(rest, grpc, metrics);
-        Ok(rest.and(grpc).and(metrics)?)
     }
 }
 
@@ -351,11 +356,10 @@ async fn start_own_database(
     effective: &Effective,
     surroundings: &Surroundings,
     life: &Lifecycle,
-    data_dir: PathBuf,
 ) -> Result<embedded::Server> {
     let connections: u32 = effective.get(&settings::DATABASE_MAX_CONNECTIONS);
     let options = embedded::Options {
-        data_dir,
+        data_dir: effective.get(&settings::DATA_DIR),
         // Beside this node's own: its listening connection, and people with psql.
         max_connections: connections + 20,
         download: effective.get(&settings::EMBEDDED_DOWNLOAD),
@@ -364,7 +368,7 @@ async fn start_own_database(
     let stop = life.stop();
     let server = tokio::select! {
         started = embedded::start(&options) => started?,
-        () = stop.cancelled() => anyhow::bail!("stopped while PostgreSQL was starting"),
+        () = stop.cancelled() => return Err(Stopped("PostgreSQL was starting").into()),
     };
     life.before_forced_exit(server.interrupter());
     Ok(server)
@@ -402,7 +406,7 @@ async fn once_there<T>(stop: &CancellationToken, attempt: impl AsyncFn() -> queu
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(1)) => {}
-            () = stop.cancelled() => anyhow::bail!("stopped while waiting for the database"),
+            () = stop.cancelled() => return Err(Stopped("waiting for the database").into()),
         }
     }
 }
@@ -458,7 +462,6 @@ fn gateway_config(effective: &Effective) -> gateway::Config {
     let items = effective.get(&settings::GATEWAY_BATCH_MAX_ITEMS);
     gateway::Config {
         health_only: effective.get(&settings::ROLE) == Role::Dispatcher,
-        listen: effective.get(&settings::GATEWAY_LISTEN),
         console: console::FILES,
         console_dir: effective.get(&settings::CONSOLE_DIR),
         payload_max: effective.get(&settings::GATEWAY_PAYLOAD_MAX),
@@ -502,3 +505,6 @@ pub fn now() -> DateTime<Utc> {
 fn randomness() -> impl rand::Rng {
     rand::rng()
 }
+
+#[cfg(test)]
+mod tests;

@@ -20,7 +20,9 @@ fn it_prints_what_holds_and_why() {
         ("POSTHASTE_LOG_LEVEL", "debug"),
         ("DATABASE_URL", "postgres://u:hunter2@h/d"),
     ];
-    let output = posthaste(&["config", "--listen", "127.0.0.1:1"], &environment);
+    let traces = "traces.endpoint=https://token@host/v1/traces?api-key=hunter2";
+    let arguments = ["config", "--listen", "127.0.0.1:1", "--set", traces];
+    let output = posthaste(&arguments, &environment);
     assert_eq!(output.status.code(), Some(0));
     let table = String::from_utf8(output.stdout).unwrap();
     for row in [
@@ -28,6 +30,7 @@ fn it_prints_what_holds_and_why() {
         "log.level debug environment POSTHASTE_LOG_LEVEL",
         "gateway.listen 127.0.0.1:1 flag --listen",
         "database.url postgres://u:***@h/d environment DATABASE_URL",
+        "traces.endpoint https://***@host/v1/traces?api-key=*** flag --set traces.endpoint",
         "dispatcher.timeout 30s default",
     ] {
         let found = table
@@ -36,7 +39,9 @@ fn it_prints_what_holds_and_why() {
         assert!(found, "{row}\nnot in\n{table}");
     }
 
-    let output = posthaste(&["config", "--output", "json"], &environment);
+    let output = posthaste(&["config", "--output", "json", "--set", traces], &environment);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!text.contains("token@") && !text.contains("hunter2"), "{text}");
     let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let row = rows
         .as_array()

@@ -233,7 +233,7 @@ fn range(item: &str) -> Result<IpNet, String> {
     }
 }
 
-/// The URL of a proxy; its password is never shown.
+/// The URL of a proxy; as whom it is asked is never shown.
 #[derive(Debug)]
 pub struct ProxyUrl;
 
@@ -249,11 +249,11 @@ impl Kind for ProxyUrl {
     }
 
     fn secrecy(&self) -> Secrecy {
-        Secrecy::Password
+        Secrecy::Credentials
     }
 }
 
-/// An address of HTTP.
+/// An address of HTTP; as whom it is asked, and the values of its query, are never shown.
 #[derive(Debug)]
 pub struct HttpUrl;
 
@@ -273,7 +273,7 @@ impl Kind for HttpUrl {
     }
 
     fn secrecy(&self) -> Secrecy {
-        Secrecy::Password
+        Secrecy::Credentials
     }
 }
 

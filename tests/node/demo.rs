@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use proto::{EndpointStatus, Page, Queue, TaskState};
+use rustix::process::Signal;
 
 use crate::harness::{Api, Home, eventually};
 
@@ -59,4 +60,42 @@ async fn there_is_something_of_everything_within_seconds_and_after_a_restart() {
         assert!(queue.depth > 0, "what is scheduled waits");
         drop(node);
     }
+}
+
+#[tokio::test]
+async fn a_queue_that_no_demo_made_stays() {
+    let home = Home::external().await;
+    let node = home.start(&[]).await;
+    node.api().make_queue("demo").await;
+    let made: Queue = node.api().get("/v1/queues/demo").await;
+    node.signal(Signal::TERM);
+    assert!(node.ended().await.success());
+
+    let mut demo = home.begin("demo", &[]);
+    assert_eq!(demo.ended().await.code(), Some(1), "{}", demo.log());
+    let log = demo.log();
+    assert!(
+        log.contains("posthaste queue delete demo"),
+        "it says what to do: {log}"
+    );
+    assert!(log.contains("dispatcher drained"), "it ends in order: {log}");
+
+    let node = home.start(&[]).await;
+    let kept: Queue = node.api().get("/v1/queues/demo").await;
+    assert_eq!((kept.id, kept.endpoints, kept.depth), (made.id, 0, 0));
+}
+
+/// As in a container, where the server listens to others.
+#[tokio::test]
+async fn it_does_not_start_where_its_own_endpoints_would_be_refused() {
+    let home = Home::embedded();
+    let open = "gateway.listen=0.0.0.0:0";
+    let mut demo = home.begin("demo", &[open]);
+    assert_eq!(demo.ended().await.code(), Some(2), "{}", demo.log());
+    let log = demo.log();
+    assert!(log.contains("--set egress.allow=127.0.0.0/8"), "{log}");
+    assert!(!home.folder().join("node").exists(), "nothing was begun");
+
+    let _node = home.start_demo(&[open, "egress.allow=127.0.0.0/8"]).await;
+    until_all(&home.api(), &[TaskState::Delivered]).await;
 }

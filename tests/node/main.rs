@@ -7,6 +7,7 @@
 //! - `requests`: what an endpoint is sent. `verdicts`: what its answers mean. `why`: where a delivery is. `letters`, `replays`, `pauses`: what is not
 //!   delivered, or not yet.
 //!   `ordering`: in what order. `changes`: what is changed meanwhile. `tokens`: whose tokens are accepted. `ports`: where it listens, and how encrypted.
+//! - `starts`: starts that come to nothing, and what they leave. `demo`: a server with something to see.
 //! - `limits`: how fast it goes and how old it gets. `breaker`: endpoints that are down. `notices`: who is told. `bench`: what measures it.
 //! - `harness`: a node, a receiver, load, and the account of what arrived.
 
@@ -32,6 +33,7 @@ mod ports;
 mod replays;
 mod requests;
 mod shutdown;
+mod starts;
 mod telemetry;
 mod tokens;
 mod verdicts;

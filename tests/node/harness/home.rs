@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use testing::Database;
 
-use super::{Api, LOOK, Node, PATIENCE};
+use super::{Api, LOOK, Node, PATIENCE, Process};
 
 /// The folder, the database and the key of a test's nodes. Drop it after them: it ends what PostgreSQL they have left, and looks
 /// for panics in their logs.
@@ -92,13 +92,24 @@ impl Home {
         self.run("demo", "node", settings).await
     }
 
-    async fn run(&self, verb: &str, name: &str, settings: &[&str]) -> Node {
+    /// Starts the program for the one node of this home by the command `verb`, and does not wait for it to be ready.
+    pub(crate) fn begin(&self, verb: &str, settings: &[&str]) -> Process {
+        let (url, all) = (self.database_url.as_deref(), self.with_common(settings));
+        Process::start(verb, self.folder(), "node", url, &all)
+    }
+
+    /// The settings, with those that every node of this home has.
+    fn with_common<'a>(&self, settings: &[&'a str]) -> Vec<&'a str> {
         let mut all = settings.to_vec();
         if self.database_url.is_some() {
             all.extend(["egress.allow=127.0.0.0/8", SECRETS_KEY]);
         }
-        let (node, new_key) =
-            Node::start(verb, self.folder(), name, self.database_url.as_deref(), &all).await;
+        all
+    }
+
+    async fn run(&self, verb: &str, name: &str, settings: &[&str]) -> Node {
+        let (url, all) = (self.database_url.as_deref(), self.with_common(settings));
+        let (node, new_key) = Node::start(verb, self.folder(), name, url, &all).await;
         if new_key.is_some() {
             *self.key.lock() = new_key;
         }

@@ -1,7 +1,7 @@
 //! What these tests are made of.
 //!
-//! [`Home`] is where nodes run: a folder, a database, the first key. [`Node`] is one process. [`Api`] talks to it, [`Receiver`] is what
-//! it posts to, [`Load`] are producers, and [`Account`] compares what they were promised with what arrived.
+//! [`Home`] is where nodes run: a folder, a database, the first key. [`Node`] is a [`Process`] that is ready. [`Api`] talks to it,
+//! [`Receiver`] is what it posts to, [`Load`] are producers, and [`Account`] compares what they were promised with what arrived.
 //! Tests that keep the machine busy, or need it quiet, say so to [`turns`].
 
 mod account;
@@ -20,7 +20,7 @@ pub(crate) use self::{
     api::{Answer, Api},
     home::Home,
     load::Load,
-    node::{Node, path},
+    node::{Node, Process, path},
     receiver::{Arrival, Gate, Receiver, Reply},
 };
 
