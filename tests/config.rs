@@ -256,6 +256,7 @@ fn values_that_do_not_go_together() {
             "dispatcher.connect_timeout (5s) is more than dispatcher.timeout (2s)",
         ),
         ("dispatcher.lease_renew=6s", "half of it at most"),
+        ("dispatcher.lease_ttl=6s", "half of it at most"),
         (
             "dispatcher.max_in_flight=10",
             "one endpoint cannot have more than all",

@@ -1,5 +1,6 @@
 //! Ages: deliveries that are older than their endpoint's `max_age` become dead letters although their turn has not come, because their
-//! lane waits.
+//! lane waits, or because they are held behind others of their key. A dead letter makes way: with the last of a look, the next of each key is
+//! let go.
 
 use std::{sync::Arc, time::Duration};
 
@@ -55,33 +56,51 @@ async fn look(lanes: &Arc<Lanes>) -> Result<usize> {
     let aging = lanes.aging();
     let mut count = 0;
     for some in aging.chunks(LANES_A_PAGE) {
-        let before: Vec<(EndpointId, DateTime<Utc>)> =
-            some.iter().map(|(entry, most)| (entry.id, now - *most)).collect();
-        for _ in 0..BATCHES {
-            let found = lanes.queue.due_before(&before, BATCH).await?;
-            let buried = bury(lanes, some, found, now);
-            if buried.is_empty() {
-                break;
-            }
-            let written = lanes.queue.finish(&buried).await;
-            for one in &buried {
-                if let Some((entry, _)) = some
-                    .iter()
-                    .find(|(entry, _)| entry.id == one.delivery.endpoint_id)
-                {
-                    let mut lane = entry.lane.lock();
-                    lane.settled(one.delivery.id, None);
-                    if written.is_err() {
-                        lane.look();
-                    }
-                }
-            }
-            written?;
-            lanes.sequences.freed(&buried);
-            count += buried.len();
-        }
+        let mut buried = vec![];
+        let done = give_up(lanes, some, now, &mut buried).await;
+        // Not before: what is let go of a key would be what is given up next.
+        lanes.sequences.freed(&buried);
+        count += buried.len();
+        done?;
     }
     Ok(count)
+}
+
+/// Gives up what is too old in some lanes, held or not; adds to `buried` what is written.
+async fn give_up(
+    lanes: &Lanes,
+    some: &[(Arc<Entry>, Duration)],
+    now: DateTime<Utc>,
+    buried: &mut Vec<Finished>,
+) -> Result<()> {
+    let before: Vec<(EndpointId, DateTime<Utc>)> =
+        some.iter().map(|(entry, most)| (entry.id, now - *most)).collect();
+    for _ in 0..BATCHES {
+        let found = lanes.queue.due_before(&before, BATCH).await?;
+        let batch = bury(lanes, some, found, now);
+        if batch.is_empty() {
+            break;
+        }
+        let written = lanes.queue.finish(&batch).await;
+        settle(some, &batch, written.is_err());
+        written?;
+        buried.extend(batch);
+    }
+    Ok(())
+}
+
+/// The lanes know no more of these; `failed`: they are still in the database.
+fn settle(some: &[(Arc<Entry>, Duration)], batch: &[Finished], failed: bool) {
+    for one in batch {
+        let id = one.delivery.endpoint_id;
+        if let Some((entry, _)) = some.iter().find(|(entry, _)| entry.id == id) {
+            let mut lane = entry.lane.lock();
+            lane.settled(one.delivery.id, None);
+            if failed {
+                lane.look();
+            }
+        }
+    }
 }
 
 /// Takes what was found out of the lanes' memory, but for what is in flight.

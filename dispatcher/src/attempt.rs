@@ -1,8 +1,9 @@
 //! One attempt of a delivery: the request is made and signed, pushed, and what came of it is judged.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use queue::{
     Delivery, Purpose,
@@ -10,13 +11,14 @@ use queue::{
     finish::{Finished, Request},
     id::AttemptId,
     ordering,
+    outcome::{Failure, FailureKind, Outcome, Timing},
     settings::resolve_retry,
     signature::{self, Signer},
     task,
     trace::{self, Span},
     verdict::{self, Case, Judgement, LaneOrder, Verdict},
 };
-use tracing::debug;
+use tracing::{debug, error};
 
 use crate::{
     access::{Access, Clients},
@@ -162,9 +164,11 @@ pub(crate) async fn attempt(
     if delivery.expires_at.is_some_and(|end| end <= begun) {
         return given_up(delivery, id, "it expired before it could be sent", begun);
     }
-    if let Some(most) = target.endpoint.settings.max_age
-        && delivery.purpose != queue::Purpose::Test
-        && delivery.since + most <= begun
+    let max_age = target.endpoint.settings.max_age;
+    let max_age = max_age.filter(|_| delivery.purpose != Purpose::Test);
+    let too_old_at = max_age.map(|most| delivery.since + most);
+    if let (Some(most), Some(at)) = (max_age, too_old_at)
+        && at <= begun
     {
         return given_up(delivery, id, &too_old(most), begun);
     }
@@ -172,7 +176,7 @@ pub(crate) async fn attempt(
     let traced = Traced::begin(&delivery, &target.endpoint, id, begun);
     let make = || target.request(&delivery, traced.sent, number, begun);
     let limit = target.endpoint.settings.timeout;
-    let (outcome, mut timing) = target.access.push(clients, &make, limit, clock).await;
+    let (outcome, mut timing) = or_defect(target.access.push(clients, &make, limit, clock)).await;
     timing.wait_us = micros((begun - delivery.due_at).to_std().unwrap_or_default());
     let ended_at = clock();
     let settings = &target.endpoint.settings;
@@ -182,6 +186,7 @@ pub(crate) async fn attempt(
         policy: &settings.verdict,
         made: number,
         expires_at: delivery.expires_at,
+        too_old_at,
         now: ended_at,
         chance,
     };
@@ -210,6 +215,20 @@ pub(crate) async fn attempt(
     traced.end(&finished);
     log(&finished);
     Turn { finished, lane }
+}
+
+/// What came of a request. A panic is a defect of this program, and an attempt that failed: the permit and the lane that the request has
+/// are given back like any other's, and the delivery has its next try by the policy.
+async fn or_defect(request: impl Future<Output = (Outcome, Timing)>) -> (Outcome, Timing) {
+    let made = AssertUnwindSafe(request).catch_unwind().await;
+    made.unwrap_or_else(|_| {
+        error!("a request ended in a panic, which is a defect of this program; the delivery is tried again");
+        let failure = Failure {
+            kind: FailureKind::Protocol,
+            detail: "the request ended in a defect of this server; its log says where".into(),
+        };
+        (Outcome::Failed(failure), Timing::default())
+    })
 }
 
 /// A line of each attempt, for who asks for that many.
@@ -251,4 +270,15 @@ pub(crate) fn given_up(delivery: Delivery, id: AttemptId, reason: &str, now: Dat
 
 fn micros(duration: Duration) -> u32 {
     u32::try_from(duration.as_micros()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_failed_attempt() {
+        let (outcome, _) = or_defect(async { panic!("a defect") }).await;
+        assert!(matches!(outcome, Outcome::Failed(_)), "{outcome:?}");
+    }
 }

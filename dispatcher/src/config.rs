@@ -25,7 +25,7 @@ pub struct Config {
     pub buffer_bytes: usize,
     /// How long a shard's lease lasts: how long the endpoints of a crashed node wait.
     pub lease_ttl: Duration,
-    /// How often leases are renewed: two renewals may fail before one runs out.
+    /// How often leases are renewed. A renewal may take two thirds of it; one that fails is tried again after a third.
     pub lease_renew: Duration,
     /// How long a shutdown waits for requests in flight: the default timeout of an attempt and something.
     pub drain_timeout: Duration,

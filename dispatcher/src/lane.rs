@@ -25,6 +25,7 @@ use queue::{
     id::DeliveryId,
     limits,
     load::{Cursor, Due, PRIORITIES, TEST_PRIORITY},
+    verdict,
 };
 
 pub(crate) use self::{breaker::Change, signs::Signs};
@@ -39,6 +40,27 @@ use self::{
 
 /// How much waiting a step of priority is worth.
 const STEP: Duration = queue::load::PRIORITY_STEP;
+
+/// Where what is ready waits, by kind: one band for each priority, and the last for what a replay in the background makes.
+const BANDS: usize = PRIORITIES + 1;
+
+/// The band of such replays: however long they have waited, they go only while nothing else can.
+const REPLAYS: usize = PRIORITIES;
+
+/// The band in which a delivery waits.
+fn band(priority: u8, purpose: Purpose) -> usize {
+    match purpose {
+        Purpose::Replay(Some(_)) => REPLAYS,
+        Purpose::Live | Purpose::Test | Purpose::Replay(None) => usize::from(priority).min(PRIORITIES - 1),
+    }
+}
+
+/// What goes first has the least: replays in the background last, and else what has waited longest, each step of priority counting as so
+/// much more waiting.
+fn rank(band: usize, due: DateTime<Utc>) -> (bool, DateTime<Utc>) {
+    let steps = if band == REPLAYS { 0 } else { band };
+    (band == REPLAYS, due - STEP * u32::try_from(steps).unwrap_or(0))
+}
 
 /// What bounds a lane's memory.
 #[derive(Debug, Clone, Copy)]
@@ -79,12 +101,14 @@ impl Terms {
 /// The state of one lane.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    ready: [VecDeque<Delivery>; PRIORITIES],
+    ready: [VecDeque<Delivery>; BANDS],
     ready_count: usize,
     ready_bytes: usize,
     known: HashSet<DeliveryId>,
     in_flight: u32,
     allowance: Allowance,
+    /// Something that goes before part of what is ready had no room.
+    passed_over: bool,
     concurrency: Concurrency,
     opening: Opening,
     bucket: Option<Bucket>,
@@ -108,8 +132,14 @@ enum Backlog {
     None,
     /// Something, perhaps; to be read from the cursor on.
     Waiting(Cursor),
-    /// A page is being read. `missed`: meanwhile something was committed that the page may not have.
-    Reading { from: Cursor, missed: bool },
+    /// A page is being read. `missed`: meanwhile something was committed that the page may not have; `behind`: it lies behind the cursor.
+    /// `void`: what the page has may be no more.
+    Reading {
+        from: Cursor,
+        missed: bool,
+        behind: bool,
+        void: bool,
+    },
 }
 
 /// What a lane says when asked for a delivery to push.
@@ -194,6 +224,7 @@ impl Lane {
             known: HashSet::new(),
             in_flight: 0,
             allowance: Allowance::default(),
+            passed_over: false,
             concurrency: Concurrency::new(terms.max_in_flight, terms.adaptive_concurrency),
             opening: Opening::new(),
             bucket: terms.rate.map(|rate| Bucket::new(rate, now)),
@@ -235,9 +266,9 @@ impl Lane {
         self.health.succeeded();
     }
 
-    /// Pushes nothing but tests from now on, until it is told that it may.
-    pub(crate) fn close(&mut self) {
-        self.open = false;
+    /// Pushes nothing but tests from now on, until it is told that it may. Whether it might until now.
+    pub(crate) fn close(&mut self) -> bool {
+        std::mem::replace(&mut self.open, false)
     }
 
     /// A delivery that was committed just now. `false`: it stays in the database, to be read when its turn comes.
@@ -250,7 +281,7 @@ impl Lane {
             return self.admit(delivery.clone());
         }
         let fits = self.open && self.has_room(self.allowance.bound(limits), delivery.weight());
-        match &mut self.backlog {
+        let admitted = match &mut self.backlog {
             Backlog::None if fits => self.admit(delivery.clone()),
             // A lane that is closed looks when it opens.
             Backlog::None if !self.open || self.retired => false,
@@ -263,7 +294,10 @@ impl Lane {
                 *missed = true;
                 false
             }
-        }
+        };
+        self.passed_over |=
+            self.open && !admitted && self.has_ready_below(band(delivery.priority, delivery.purpose));
+        admitted
     }
 
     fn admit(&mut self, delivery: Delivery) -> bool {
@@ -272,8 +306,15 @@ impl Lane {
         }
         self.ready_count += 1;
         self.ready_bytes += delivery.weight();
-        self.ready[usize::from(delivery.priority).min(PRIORITIES - 1)].push_back(delivery);
+        self.ready[band(delivery.priority, delivery.purpose)].push_back(delivery);
         true
+    }
+
+    /// Whether something is ready that goes after what waits in this band, if both are due at once.
+    fn has_ready_below(&self, band: usize) -> bool {
+        let below = if band == REPLAYS { 0 } else { band };
+        self.ready[..below].iter().any(|ready| !ready.is_empty())
+            || (band != REPLAYS && !self.ready[REPLAYS].is_empty())
     }
 
     fn has_room(&self, limits: Limits, bytes: usize) -> bool {
@@ -289,12 +330,10 @@ impl Lane {
         if let Some(waits) = self.waits(now, share) {
             return waits.until().map_or(Take::Nothing, Take::NotBefore);
         }
-        // The one that has waited longest, each step of priority counting as so much more waiting.
-        let rank = |priority: usize, due: DateTime<Utc>| due - STEP * u32::try_from(priority).unwrap_or(0);
-        let next = (0..PRIORITIES)
-            .filter_map(|priority| Some((rank(priority, self.ready[priority].front()?.due_at), priority)))
-            .min_by_key(|(rank, priority)| (*rank, std::cmp::Reverse(*priority)));
-        match next.and_then(|(_, priority)| self.ready[priority].pop_front()) {
+        let next = (0..BANDS)
+            .filter_map(|band| Some((rank(band, self.ready[band].front()?.due_at), band)))
+            .min_by_key(|(rank, band)| (*rank, std::cmp::Reverse(*band)));
+        match next.and_then(|(_, band)| self.ready[band].pop_front()) {
             Some(delivery) => self.launch(delivery, now),
             None => Take::Nothing,
         }
@@ -319,10 +358,15 @@ impl Lane {
         if self.ready_count == 0 {
             return Some(Waits::Work);
         }
+        if !self.ready[usize::from(TEST_PRIORITY)].is_empty() {
+            return None;
+        }
         if !self.open {
             return Some(Waits::Closed);
         }
-        if let Some(until) = self.hold_until.filter(|until| later(*until)) {
+        // A clock that was set back holds nothing for longer than an answer can.
+        let longest = now + verdict::LONGEST_HOLD;
+        if let Some(until) = self.hold_until.filter(|until| later(*until) && *until <= longest) {
             return Some(Waits::Hold(until));
         }
         let most = match self.breaker.gate(now) {
@@ -439,6 +483,16 @@ impl Lane {
         }
     }
 
+    /// The database may hold something due that lies behind the cursor: what was held for the sake of order and goes now is as old as before.
+    pub(crate) fn look_behind(&mut self) {
+        self.look();
+        match &mut self.backlog {
+            Backlog::None => {}
+            Backlog::Waiting(cursor) => *cursor = Cursor::START,
+            Backlog::Reading { behind, .. } => *behind = true,
+        }
+    }
+
     /// Something is due at `at`, says the database.
     pub(crate) fn learn(&mut self, at: DateTime<Utc>, now: DateTime<Utc>) {
         if at <= now {
@@ -484,9 +538,10 @@ impl Lane {
         None
     }
 
-    /// Whether something is due that does not go now.
+    /// Whether something may wait that does not go now. Deliveries in order are held in the database, behind one that is known here until
+    /// its end is committed, or that is due again later.
     pub(crate) fn has_waiting(&self) -> bool {
-        self.ready_count > 0 || !self.is_read() || !self.open
+        !self.known.is_empty() || self.next_due.is_some() || !self.is_read() || !self.open
     }
 
     /// Forgets everything that is ready, to be read anew. Returns the bytes.
@@ -495,9 +550,9 @@ impl Lane {
             self.known.remove(&delivery.id);
         }
         self.ready_count = 0;
-        self.look();
-        if let Backlog::Waiting(cursor) = &mut self.backlog {
-            *cursor = Cursor::START;
+        self.look_behind();
+        if let Backlog::Reading { void, .. } = &mut self.backlog {
+            *void = true;
         }
         std::mem::take(&mut self.ready_bytes)
     }

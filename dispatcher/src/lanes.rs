@@ -78,6 +78,13 @@ impl Stands for Arc<Entry> {
 }
 
 impl Entry {
+    /// Whether its deliveries go to the URL of this target.
+    fn pushes_to(&self, target: &Arc<Target>) -> bool {
+        let now = self.target.load();
+        now.as_ref()
+            .is_some_and(|now| Arc::ptr_eq(now, target) || now.endpoint.url == target.endpoint.url)
+    }
+
     /// Whether what is enqueued for the endpoint is in order.
     fn has_order(&self) -> bool {
         let target = self.target.load();
@@ -100,6 +107,8 @@ pub(crate) struct Lanes {
     line: Mutex<Line<Arc<Entry>>>,
     pages: Mutex<VecDeque<Arc<Entry>>>,
     pub(crate) pages_wanted: Notify,
+    /// Held by who takes over what changed of an endpoint.
+    adapting: Mutex<()>,
     /// Bytes of all deliveries that are ready or in flight.
     bytes: AtomicUsize,
     closed: AtomicBool,
@@ -125,6 +134,7 @@ impl Lanes {
             line: Mutex::default(),
             pages: Mutex::default(),
             pages_wanted: Notify::new(),
+            adapting: Mutex::default(),
             bytes: AtomicUsize::new(0),
             closed: AtomicBool::new(false),
             config,
@@ -136,6 +146,11 @@ impl Lanes {
         self.closed.store(true, Ordering::Release);
     }
 
+    /// Whether nothing is begun any more.
+    pub(crate) fn are_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     pub(crate) fn in_flight(&self) -> usize {
         self.permits.in_flight()
     }
@@ -145,7 +160,7 @@ impl Lanes {
     }
 
     fn may_push(&self, shard: u8) -> bool {
-        !self.closed.load(Ordering::Acquire) && self.shards.owns(shard)
+        !self.are_closed() && self.shards.owns(shard)
     }
 
     /// What bounds a lane at this moment: less when all lanes together hold much.
@@ -180,6 +195,14 @@ impl Lanes {
             return None;
         }
         let endpoint = self.queue.catalog().snapshot().endpoints.get(&id)?.clone();
+        let entry = self.enter(id, shard, endpoint);
+        // A change that came meanwhile has gone past a lane that was not there yet.
+        self.adapt(&entry);
+        Some(entry)
+    }
+
+    /// Makes the lane of an endpoint, unless there is one.
+    fn enter(&self, id: EndpointId, shard: u8, endpoint: Arc<Endpoint>) -> Arc<Entry> {
         let lane = Lane::new(&Terms::of(&endpoint), clock());
         let entry = Entry {
             id,
@@ -190,13 +213,11 @@ impl Lanes {
             awaits_page: AtomicBool::new(false),
             told: Mutex::default(),
         };
-        Some(
-            self.entries
-                .write()
-                .entry(id)
-                .or_insert_with(|| Arc::new(entry))
-                .clone(),
-        )
+        self.entries
+            .write()
+            .entry(id)
+            .or_insert_with(|| Arc::new(entry))
+            .clone()
     }
 
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
@@ -248,15 +269,32 @@ impl Lanes {
         }
     }
 
+    /// Deliveries of these endpoints were cancelled or purged by another node: their lanes read anew what they hold ready, and what was
+    /// behind them in order goes on.
+    pub(crate) fn withdrawn_elsewhere(self: &Arc<Self>, endpoints: &BTreeSet<EndpointId>) {
+        let endpoints: Vec<EndpointId> = endpoints.iter().copied().collect();
+        self.reset(&endpoints);
+        for id in endpoints {
+            if self
+                .entries
+                .read()
+                .get(&id)
+                .is_some_and(|entry| entry.has_order())
+            {
+                self.sequences.want_all(id);
+            }
+        }
+    }
+
     /// Whether this node pushes for an endpoint.
     pub(crate) fn owns(&self, endpoint: EndpointId) -> bool {
         self.may_push(shard_of(endpoint))
     }
 
-    /// Lets the lane of an endpoint know that there is something to read.
-    pub(crate) fn look_at(self: &Arc<Self>, endpoint: EndpointId) {
+    /// Lets the lane of an endpoint know that something in order may go.
+    pub(crate) fn released(self: &Arc<Self>, endpoint: EndpointId) {
         if let Some(entry) = self.entry(endpoint) {
-            entry.lane.lock().look();
+            entry.lane.lock().look_behind();
             self.move_on(&entry);
         }
     }
@@ -431,39 +469,59 @@ impl Lanes {
     }
 
     /// Takes over what changed of endpoints.
-    fn configure(self: &Arc<Self>) {
-        let snapshot = self.queue.catalog().snapshot();
+    pub(crate) fn configure(self: &Arc<Self>) {
         for entry in self.all() {
-            match snapshot.endpoints.get(&entry.id) {
-                None => {
-                    entry.target.store(None);
-                    let bytes = entry.lane.lock().retire();
-                    self.bytes.fetch_sub(bytes, Ordering::Relaxed);
-                    self.entries.write().remove(&entry.id);
-                }
-                Some(endpoint) => {
-                    let known = entry.target.load();
-                    if known
-                        .as_ref()
-                        .is_some_and(|target| Arc::ptr_eq(&target.endpoint, endpoint))
-                    {
-                        continue;
-                    }
-                    {
-                        let mut lane = entry.lane.lock();
-                        lane.configure(&Terms::of(endpoint), clock());
-                        if known
-                            .as_ref()
-                            .is_some_and(|target| target.endpoint.url != endpoint.url)
-                        {
-                            lane.begin_anew();
-                        }
-                    }
-                    entry.target.store(target(endpoint.clone(), &self.clients));
-                    self.move_on(&entry);
-                }
+            if self.adapt(&entry) {
+                self.move_on(&entry);
             }
         }
+    }
+
+    /// Lets a lane be as the catalog says, whatever it was made meanwhile.
+    fn reconfigure(self: &Arc<Self>, entry: &Arc<Entry>) {
+        self.adapt(entry);
+        {
+            let _turn = self.adapting.lock();
+            let Some(target) = entry.target.load_full() else {
+                return;
+            };
+            let terms = Terms::of(&target.endpoint);
+            entry.lane.lock().configure(&terms, clock());
+        }
+        self.move_on(entry);
+    }
+
+    /// Takes over what changed of one endpoint; its lane goes with it. Whether there may be something to do for the lane.
+    fn adapt(&self, entry: &Arc<Entry>) -> bool {
+        // What is read in here is not older than what was taken over before.
+        let _turn = self.adapting.lock();
+        let snapshot = self.queue.catalog().snapshot();
+        let Some(endpoint) = snapshot.endpoints.get(&entry.id) else {
+            entry.target.store(None);
+            let bytes = entry.lane.lock().retire();
+            self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+            self.entries.write().remove(&entry.id);
+            return false;
+        };
+        let known = entry.target.load();
+        if known
+            .as_ref()
+            .is_some_and(|target| Arc::ptr_eq(&target.endpoint, endpoint))
+        {
+            return false;
+        }
+        let next = target(endpoint.clone(), &self.clients);
+        let mut lane = entry.lane.lock();
+        lane.configure(&Terms::of(endpoint), clock());
+        if known
+            .as_ref()
+            .is_some_and(|target| target.endpoint.url != endpoint.url)
+        {
+            lane.begin_anew();
+        }
+        // With the lane: an answer of the URL before counts wholly before, or not at all.
+        entry.target.store(next);
+        true
     }
 }
 

@@ -4,7 +4,7 @@
 //! - [`Dispatcher`]: the handle, and the queue's [`Door`] to it: what was committed just now is offered here.
 //! - `shards`: renews the leases of this node's shards; without a valid lease nothing is pushed.
 //! - `lane`: one endpoint's side in memory, a plain state machine; `lanes`: all of them, and what moves them on.
-//! - `pager`: reads from the database what lanes have room for. `wakes`: moves lanes on when something comes due.
+//! - `hints`: acts on what other nodes say. `pager`: reads from the database what lanes have room for. `wakes`: moves lanes on when something comes due.
 //! - `attempt`: one delivery's turn: sign, [`push`], judge. `access`, `oauth`: how an endpoint's requests show who sends them. `permits`:
 //!   how many at once; `line`: whose turn it is when there are none.
 //! - `relief`: lets lanes that do not get on give back what they hold when memory is short.
@@ -21,6 +21,7 @@ mod access;
 mod ages;
 mod attempt;
 mod config;
+mod hints;
 mod lane;
 mod lanes;
 mod line;
@@ -58,6 +59,7 @@ use tracing::{info, warn};
 
 pub use access::identity;
 pub use config::Config;
+pub use shards::LEASE_MARGIN;
 
 use crate::lanes::Lanes;
 
@@ -79,9 +81,28 @@ struct Node {
     hints: mpsc::Sender<Hint>,
     stop: CancellationToken,
     background: parking_lot::Mutex<JoinSet<()>>,
+    /// Some of it has ended.
+    ended: CancellationToken,
     drained: AtomicBool,
     drain_timeout: Duration,
     metrics: metrics::Metrics,
+}
+
+/// What runs beside the requests.
+#[derive(Default)]
+struct Background {
+    tasks: JoinSet<()>,
+    ended: CancellationToken,
+}
+
+impl Background {
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        let ended = self.ended.clone().drop_guard();
+        self.tasks.spawn(async move {
+            task.await;
+            drop(ended);
+        });
+    }
 }
 
 /// Hints that may wait to be acted on; beyond it they are summed up as "anything may have happened".
@@ -104,8 +125,8 @@ impl Dispatcher {
             shards.clone(),
             results,
         ));
-        let mut background = JoinSet::new();
-        written.start(&lanes, &mut background);
+        let mut background = Background::default();
+        background.spawn(results::write(lanes.clone(), written));
         for _ in 0..config::PAGERS {
             background.spawn(pager::run(lanes.clone(), stop.clone()));
         }
@@ -115,19 +136,26 @@ impl Dispatcher {
         background.spawn(views::run(lanes.clone(), stop.clone()));
         background.spawn(sequences::run(lanes.clone(), stop.clone()));
         background.spawn(lanes::follow_catalog(lanes.clone(), stop.clone()));
-        background.spawn(hear(lanes.clone(), heard, config.look_interval, stop.clone()));
+        background.spawn(hints::hear(
+            lanes.clone(),
+            heard,
+            config.look_interval,
+            stop.clone(),
+        ));
         let following = queue.clone();
         let (heard_from, stop_following) = (hints.clone(), stop.clone());
         background.spawn(async move { following.follow(heard_from, stop_following).await });
         // The first lease before the first request: whoever asks whether this node is ready, and then enqueues, is on the fast path.
         shards::renew(&lanes).await;
+        shards::search(&lanes).await;
         background.spawn(shards::run(lanes.clone(), stop.clone()));
         Ok(Self(Arc::new(Node {
             lanes,
             shards,
             hints,
             stop,
-            background: parking_lot::Mutex::new(background),
+            ended: background.ended.clone(),
+            background: parking_lot::Mutex::new(background.tasks),
             drained: AtomicBool::new(false),
             drain_timeout: config.drain_timeout,
             metrics,
@@ -139,14 +167,22 @@ impl Dispatcher {
         self.0.shards.are_valid()
     }
 
+    /// Waits until a part of this dispatcher has ended. Before it is drained that is a defect: without it nothing is pushed or written any
+    /// more, although leases may be renewed, and the process had better be started again.
+    pub async fn failed(&self) {
+        self.0.ended.cancelled().await;
+    }
+
     /// Brings this dispatcher's metrics in the queue's registry up to date.
     pub fn measure(&self) {
         self.0.metrics.measure(&self.0.lanes);
     }
 
-    /// Begins no more attempts; those in flight go on. What comes due meanwhile stays in the database.
+    /// Begins no more attempts; those in flight go on. What comes due meanwhile stays in the database, for the nodes that take over the shards
+    /// of this one: each as soon as nothing of it is in flight here.
     pub fn close(&self) {
         self.0.lanes.close();
+        self.0.shards.leave();
     }
 
     /// Stops taking deliveries, lets requests in flight end (at most the configured time), writes every result, and releases the shards.
@@ -220,39 +256,4 @@ pub enum StartError {
 )]
 pub(crate) fn clock() -> DateTime<Utc> {
     Utc::now()
-}
-
-/// The pause after a search that failed. Hints wait meanwhile: the next search covers them.
-const AGAIN: Duration = Duration::from_secs(1);
-
-/// Acts on hints, and looks around by itself now and then: a hint can be lost.
-async fn hear(
-    lanes: Arc<Lanes>,
-    mut hints: mpsc::Receiver<Hint>,
-    look_interval: Duration,
-    stop: CancellationToken,
-) {
-    let mut looked = tokio::time::interval(look_interval);
-    let mut failed = false;
-    loop {
-        let hint = tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(AGAIN), if failed => Some(Hint::Anything),
-            hint = hints.recv(), if !failed => hint,
-            _ = looked.tick() => Some(Hint::Anything),
-        };
-        let looked = match hint {
-            None => return,
-            Some(Hint::Work(shards)) => lanes.discover(|shard| shards.contains(&shard)).await,
-            Some(Hint::Anything) => lanes.discover(|_| true).await,
-            Some(Hint::Withdrawn(endpoints)) => {
-                lanes.reset(&endpoints);
-                Ok(())
-            }
-        };
-        failed = looked.is_err();
-        if let Err(error) = looked {
-            warn!(%error, "the database could not be searched for due deliveries; tried again soon");
-        }
-    }
 }

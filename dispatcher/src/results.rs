@@ -8,7 +8,7 @@ use queue::{
     finish::Finished,
     outcome::{Failure, FailureKind, Outcome},
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::sync::mpsc;
 use tracing::{error, warn};
 
 use crate::{
@@ -35,13 +35,8 @@ impl Results {
     }
 }
 
-impl Written {
-    pub(crate) fn start(self, lanes: &Arc<Lanes>, tasks: &mut JoinSet<()>) {
-        tasks.spawn(write(lanes.clone(), self.0));
-    }
-}
-
-async fn write(lanes: Arc<Lanes>, mut waiting: mpsc::UnboundedReceiver<Finished>) {
+/// Writes results as they come.
+pub(crate) async fn write(lanes: Arc<Lanes>, Written(mut waiting): Written) {
     loop {
         let batch = gather(&mut waiting).await;
         if batch.is_empty() {
@@ -59,7 +54,8 @@ async fn gather(waiting: &mut mpsc::UnboundedReceiver<Finished>) -> Vec<Finished
         tokio::time::sleep(RESULT_PAUSE).await;
     }
     let mut bytes = kept_bytes(&first);
-    let mut batch = vec![first];
+    let mut batch = Vec::with_capacity(RESULTS.min(waiting.len() + 1));
+    batch.push(first);
     while batch.len() < RESULTS && bytes < RESULT_BYTES {
         let Ok(next) = waiting.try_recv() else { break };
         bytes += kept_bytes(&next);
@@ -95,45 +91,95 @@ const PAUSES: [Duration; 4] = [
     Duration::from_secs(1),
 ];
 
+/// What is done about results that were not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Next {
+    /// The database is away: the same again.
+    Later,
+    /// One that the database does not take must not hold up the others: it is found by halving.
+    Halves,
+    /// It is the one: it is written without what its endpoint answered.
+    WithoutAnswer,
+    /// Not even that can be written: the delivery is made again later.
+    GiveUp,
+}
+
+fn next(error: &Error, results: usize, has_answer: bool) -> Next {
+    match error {
+        Error::Unavailable(_) => Next::Later,
+        _ if results > 1 => Next::Halves,
+        _ if has_answer => Next::WithoutAnswer,
+        _ => Next::GiveUp,
+    }
+}
+
 async fn commit(lanes: &Arc<Lanes>, batch: Vec<Finished>) {
     let mut todo = vec![batch];
-    while let Some(mut batch) = todo.pop() {
-        let mut tries = 0_usize;
-        loop {
-            match lanes.queue.finish(&batch).await {
-                Ok(()) => {
-                    lanes.settled(&batch);
-                    break;
+    while let Some(batch) = todo.pop() {
+        todo.extend(commit_together(lanes, batch).await);
+    }
+}
+
+/// Writes results in one statement. Returns those that are to be tried apart.
+async fn commit_together(lanes: &Arc<Lanes>, mut batch: Vec<Finished>) -> Vec<Vec<Finished>> {
+    let (mut has_answer, mut tries) = (true, 0_usize);
+    loop {
+        let Err(problem) = lanes.queue.finish(&batch).await else {
+            lanes.settled(&batch);
+            return vec![];
+        };
+        match next(&problem, batch.len(), has_answer) {
+            Next::Later => {
+                if tries.is_multiple_of(20) {
+                    warn!(
+                        %problem,
+                        results = batch.len(),
+                        "results cannot be written; they are kept until they can"
+                    );
                 }
-                Err(Error::Unavailable(problem)) => {
-                    if tries.is_multiple_of(20) {
-                        warn!(
-                            problem,
-                            results = batch.len(),
-                            "results cannot be written; they are kept until they can"
-                        );
-                    }
-                    tokio::time::sleep(PAUSES[tries.min(PAUSES.len() - 1)]).await;
-                    tries = tries.saturating_add(1);
-                }
-                // A result that the database will not take must not hold up the others: it is found by halving.
-                Err(_) if batch.len() > 1 => {
-                    let half = batch.split_off(batch.len() / 2);
-                    todo.extend([half, batch]);
-                    break;
-                }
-                Err(problem) => {
-                    let id = batch[0].delivery.id;
-                    if tries == usize::MAX {
-                        error!(%problem, delivery = %id, "a result cannot be written at all; the delivery is made again later");
-                        lanes.settled(&batch);
-                        break;
-                    }
-                    error!(%problem, delivery = %id, "a result cannot be written; it is written without its answer");
-                    batch.iter_mut().for_each(leave_out_answer);
-                    tries = usize::MAX;
-                }
+                tokio::time::sleep(PAUSES[tries.min(PAUSES.len() - 1)]).await;
+                tries = tries.saturating_add(1);
             }
+            Next::Halves => {
+                let half = batch.split_off(batch.len() / 2);
+                return vec![half, batch];
+            }
+            Next::WithoutAnswer => {
+                error!(%problem, delivery = %batch[0].delivery.id, "a result cannot be written; it is written without its answer");
+                batch.iter_mut().for_each(leave_out_answer);
+                has_answer = false;
+            }
+            Next::GiveUp => {
+                error!(%problem, delivery = %batch[0].delivery.id, "a result cannot be written at all; the delivery is made again later");
+                lanes.settled(&batch);
+                return vec![];
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_written_holds_up_no_other() {
+        let away = Error::Unavailable("away".into());
+        let refused = Error::Corrupt {
+            table: "attempts",
+            column: "reason",
+            id: String::new(),
+            problem: "it is refused".into(),
+        };
+        for (error, results, has_answer, expected) in [
+            (&away, 1_000, true, Next::Later),
+            (&away, 1, false, Next::Later),
+            (&refused, 1_000, true, Next::Halves),
+            (&refused, 2, true, Next::Halves),
+            (&refused, 1, true, Next::WithoutAnswer),
+            (&refused, 1, false, Next::GiveUp),
+        ] {
+            assert_eq!(next(error, results, has_answer), expected, "{error}, {results}");
         }
     }
 }

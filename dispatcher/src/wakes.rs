@@ -1,8 +1,7 @@
 //! Wakes: one timer for all lanes. A lane is woken when the first of its deliveries comes due, or its hold ends.
 
 use std::{
-    cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::{BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -29,8 +28,8 @@ pub(crate) struct Wakes {
 
 #[derive(Debug, Default)]
 struct State {
-    heap: BinaryHeap<Reverse<(DateTime<Utc>, EndpointId)>>,
-    /// The earliest wake of each lane; later ones in the heap are left there and passed over.
+    /// One wake of each lane, its earliest: a lane that is woken often and has something due in a year would leave one for that each time.
+    order: BTreeSet<(DateTime<Utc>, EndpointId)>,
     armed: HashMap<EndpointId, DateTime<Utc>>,
 }
 
@@ -41,9 +40,11 @@ impl Wakes {
         if state.armed.get(&lane).is_some_and(|armed| *armed <= at) {
             return;
         }
-        state.armed.insert(lane, at);
-        let is_first = state.heap.peek().is_none_or(|Reverse((first, _))| at < *first);
-        state.heap.push(Reverse((at, lane)));
+        if let Some(later) = state.armed.insert(lane, at) {
+            state.order.remove(&(later, lane));
+        }
+        let is_first = state.order.first().is_none_or(|(first, _)| at < *first);
+        state.order.insert((at, lane));
         drop(state);
         if is_first {
             self.changed.notify_one();
@@ -54,15 +55,13 @@ impl Wakes {
     fn due(&self, now: DateTime<Utc>) -> (Vec<EndpointId>, Option<DateTime<Utc>>) {
         let mut state = self.state.lock();
         let mut due = vec![];
-        while let Some(Reverse((at, lane))) = state.heap.peek().copied() {
+        while let Some(&(at, lane)) = state.order.first() {
             if at > now {
                 return (due, Some(at));
             }
-            state.heap.pop();
-            if state.armed.get(&lane) == Some(&at) {
-                state.armed.remove(&lane);
-                due.push(lane);
-            }
+            state.order.pop_first();
+            state.armed.remove(&lane);
+            due.push(lane);
         }
         (due, None)
     }
@@ -113,5 +112,18 @@ mod tests {
         assert_eq!(wakes.due(at(20)), (vec![b], None));
         wakes.arm(at(30), a);
         assert_eq!(wakes.due(at(30)), (vec![a], None));
+    }
+
+    #[test]
+    fn a_lane_that_is_woken_often_leaves_nothing_behind() {
+        let (wakes, a) = (Wakes::default(), EndpointId::from_u128(1));
+        for second in 0..100 {
+            wakes.arm(at(1_000_000), a);
+            wakes.arm(at(second), a);
+            assert_eq!(wakes.due(at(second)), (vec![a], None));
+        }
+        wakes.arm(at(1_000_000), a);
+        let state = wakes.state.lock();
+        assert_eq!((state.order.len(), state.armed.len()), (1, 1));
     }
 }

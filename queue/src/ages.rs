@@ -13,7 +13,7 @@ use crate::{
 
 impl Queue {
     /// Deliveries that have been due since before the time given for their endpoint, with the types of their tasks: at most `most`, the
-    /// oldest of each endpoint and priority first, and none that is a test.
+    /// oldest of each endpoint and priority first, and none that is a test. Those that are held behind others of their key are among them.
     ///
     /// One that failed meanwhile is found only when it has been due again for so long; its turn, if it comes, is earlier.
     pub async fn due_before(
@@ -26,7 +26,9 @@ impl Queue {
             DueRow,
             r#"-- due before
             SELECT d.id, d.task_id, d.queue_id, d.endpoint_id, d.due_at, d.first_due_at, d.expires_at, d.size, d.priority, d.attempts, d.purpose, d.replay_id, d.ordering_key
-            FROM unnest($1::uuid[], $2::timestamptz[]) AS lane (endpoint_id, before) CROSS JOIN generate_series(0, 9) AS p (priority)
+            FROM unnest($1::uuid[], $2::timestamptz[]) AS lane (endpoint_id, before)
+            -- below 0 are those that are held
+            CROSS JOIN generate_series(9, -10, -1) AS p (priority)
             CROSS JOIN LATERAL (
                 SELECT * FROM deliveries
                 WHERE purpose >= 0 AND endpoint_id = lane.endpoint_id AND priority = p.priority::smallint AND due_at < lane.before

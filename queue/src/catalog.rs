@@ -71,7 +71,7 @@ pub struct QueueEntry {
 
 impl Snapshot {
     /// The endpoints of `queue` that want tasks of type `kind`.
-    pub fn matching<'a>(
+    pub(crate) fn matching<'a>(
         &'a self,
         queue: &'a QueueEntry,
         kind: &'a str,

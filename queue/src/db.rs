@@ -8,7 +8,7 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand::{RngExt, rngs::StdRng};
 use sqlx::{
     ConnectOptions,
     migrate::MigrateError,
@@ -223,11 +223,6 @@ impl Queue {
         let mut ids = self.inner.ids.lock();
         let (mint, rng) = &mut *ids;
         act(mint, rng)
-    }
-
-    /// Random numbers seeded from the process's own, for a task that needs many.
-    pub fn fork_rng(&self) -> StdRng {
-        self.with_ids(|_, rng| StdRng::from_rng(rng))
     }
 
     /// The key that authenticates page tokens, the same on every node; see [`Vault::page_key`].

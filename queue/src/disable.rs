@@ -84,20 +84,23 @@ pub(crate) struct Turned<'a> {
 }
 
 impl Queue {
-    /// Disables an endpoint because of what came of it, and tells those who run the installation. Nothing happens if it is gone.
+    /// Disables an endpoint because of what came of it, and tells those who run the installation. Nothing happens if it is gone, has
+    /// another URL by now, or is not enabled: what a person set meanwhile stays. Whether it was disabled.
     pub async fn disable_endpoint(
         &self,
         endpoint: &Endpoint,
         by: DisabledBy,
         reason: &str,
         now: DateTime<Utc>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
+        let is_as_known =
+            |url: &str, status| url == endpoint.url.as_str() && status == Some(EndpointStatus::Enabled);
         match self
-            .write_status(endpoint.id, Turn::Disabled(by, reason), now)
+            .write_status_if(endpoint.id, Turn::Disabled(by, reason), now, is_as_known)
             .await
         {
-            Ok(_) | Err(Error::NotFound(_)) => Ok(()),
-            Err(error) => Err(error),
+            Err(Error::NotFound(_)) => Ok(false),
+            written => written,
         }
     }
 
@@ -113,7 +116,9 @@ impl Queue {
         if by.is_none_or(|by| by == DisabledBy::Hand.as_str()) {
             return Ok(false);
         }
-        self.write_status(id, Turn::Enabled(EnabledBy::Test), now).await
+        let is_disabled = |_: &str, status| status == Some(EndpointStatus::Disabled);
+        self.write_status_if(id, Turn::Enabled(EnabledBy::Test), now, is_disabled)
+            .await
     }
 
     /// Notes, with the status that changes, what those who run the installation are told of it: that something other than a person disabled

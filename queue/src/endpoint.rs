@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How many shards there are. Far more than nodes, so that each gets nearly the same share; few enough to lease in one statement.
-pub const SHARDS: u16 = 256;
+pub(crate) const SHARDS: u16 = 256;
 
 /// The shard of an endpoint: `hash(endpoint) % 256`, for ever, whatever node or version computes it.
 pub fn shard_of(endpoint: EndpointId) -> u8 {

@@ -276,6 +276,17 @@ impl Queue {
         turn: Turn<'_>,
         now: DateTime<Utc>,
     ) -> Result<bool> {
+        self.write_status_if(id, turn, now, |_, _| true).await
+    }
+
+    /// The same, if the endpoint's URL and status are still what is wanted.
+    pub(crate) async fn write_status_if(
+        &self,
+        id: EndpointId,
+        turn: Turn<'_>,
+        now: DateTime<Utc>,
+        is_wanted: impl Fn(&str, Option<EndpointStatus>) -> bool,
+    ) -> Result<bool> {
         let (by, reason) = turn.why().unzip();
         let mut change = self.begin_change().await?;
         let before = sqlx::query!(
@@ -287,6 +298,10 @@ impl Queue {
         .fetch_optional(&mut *change.tx)
         .await?
         .ok_or_else(|| no_endpoint(id))?;
+        let was = catalog::parse_status(&before.status);
+        if !is_wanted(&before.url, was) {
+            return Ok(false);
+        }
         sqlx::query!(
             "-- endpoint status
             UPDATE endpoints SET status = $2, disabled_reason = $3, disabled_by = $6, updated_at = $4, changed = $5 WHERE id = $1",
@@ -299,7 +314,7 @@ impl Queue {
         )
         .execute(&mut *change.tx)
         .await?;
-        let event = status_event(catalog::parse_status(&before.status), turn.status());
+        let event = status_event(was, turn.status());
         let turned = Turned {
             id,
             queue_id: before.queue_id,

@@ -245,7 +245,9 @@ impl Queue {
             ), letters AS (
                 INSERT INTO dead_letters (id, task_id, queue_id, endpoint_id, type, size, priority, attempts, reason, status, failure, died_at,
                     replay_id)
-                SELECT id, task_id, queue_id, endpoint_id, kind, size, priority, made, reason, status, failure, died_at, replay_id
+                -- one that was held has its own priority again
+                SELECT id, task_id, queue_id, endpoint_id, kind, size, greatest(priority, -1 - priority), made, reason, status, failure, died_at,
+                    replay_id
                 FROM buried WHERE kept
             ), counted AS (
                 -- in the queues' order, so that two statements never wait for each other in a circle

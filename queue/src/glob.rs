@@ -6,7 +6,7 @@ pub fn is_valid(glob: &str) -> bool {
 }
 
 /// Whether `kind` can be a task's type.
-pub fn is_type(kind: &str) -> bool {
+pub(crate) fn is_type(kind: &str) -> bool {
     !kind.is_empty() && kind.len() <= 200 && kind.bytes().all(is_type_byte)
 }
 
@@ -15,7 +15,7 @@ fn is_type_byte(b: u8) -> bool {
 }
 
 /// Whether any of `globs` matches `kind`; an empty list wants everything.
-pub fn any_matches(globs: &[String], kind: &str) -> bool {
+pub(crate) fn any_matches(globs: &[String], kind: &str) -> bool {
     globs.is_empty() || globs.iter().any(|glob| matches(glob, kind))
 }
 
@@ -44,7 +44,7 @@ pub fn matches(glob: &str, kind: &str) -> bool {
 }
 
 /// The same glob as a pattern for SQL's `LIKE`, with `\` as its escape.
-pub fn to_like(glob: &str) -> String {
+pub(crate) fn to_like(glob: &str) -> String {
     let mut like = String::with_capacity(glob.len() + 4);
     for c in glob.chars() {
         match c {

@@ -12,7 +12,7 @@ use crate::{
     delivery::{Delivery, Purpose},
     error::{Error, Result},
     id::{DeliveryId, EndpointId, QueueId, TaskId},
-    ordering::Found,
+    ordering::{self, Found},
     task::{Content, DEFAULT_PRIORITY},
 };
 
@@ -26,7 +26,7 @@ pub const TEST_PRIORITY: u8 = 10;
 /// more than the highest.
 pub const PRIORITY_STEP: Duration = Duration::from_secs(30);
 
-/// Where a lane's reading has come to, for each priority: the due time and id of the last row read.
+/// Where a lane's reading has come to, for each priority: the due time and id of the last row that it took or knew.
 ///
 /// Going on from there spares walking over the index entries of rows that were delivered and deleted but not yet vacuumed away. A row that
 /// commits late can lie behind it: so a lane begins from the start again when it has come to the end.
@@ -114,7 +114,7 @@ impl DueRow {
             since: self.first_due_at.unwrap_or(self.due_at),
             expires_at: self.expires_at,
             size: usize::try_from(self.size).unwrap_or(0),
-            priority: u8::try_from(self.priority).unwrap_or(DEFAULT_PRIORITY),
+            priority: u8::try_from(ordering::own(self.priority)).unwrap_or(DEFAULT_PRIORITY),
             attempts: u32::try_from(self.attempts).unwrap_or(0),
             purpose: Purpose::of(self.purpose, self.replay_id)
                 .ok_or_else(|| Error::corrupt("deliveries", "purpose", self.id, self.purpose))?,

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{db::Queue, endpoint::SHARDS, error::Result};
+use crate::{db::Queue, error::Result};
 
 /// A node's id. Two live processes never share one; a process that is started again may use its old one, and then has its old shards back
 /// at once.
@@ -38,20 +38,23 @@ pub fn assign(shard: u8, nodes: &[NodeId]) -> Option<NodeId> {
 }
 
 impl Queue {
-    /// Tells the cluster that this node lives; renews the leases it has; takes what is its by right and free or run out.
+    /// Tells the cluster that this node lives; renews the leases it has; takes what is its by right and free or run out. One that is
+    /// `leaving` has a right to nothing any more: it keeps only what it has not released yet.
     pub async fn renew(
         &self,
         node: NodeId,
         name: &str,
         started_at: DateTime<Utc>,
         ttl: Duration,
+        leaving: bool,
     ) -> Result<Renewed> {
         let ttl = ttl.as_secs_f64();
         let nodes = sqlx::query_scalar!(
             "-- heartbeat
             WITH me AS (
-                INSERT INTO nodes (id, name, started_at, seen_at, dispatching, version, role) VALUES ($1, $2, $3, now(), true, $5, $6)
-                ON CONFLICT (id) DO UPDATE SET seen_at = now(), version = excluded.version, role = excluded.role
+                INSERT INTO nodes (id, name, started_at, seen_at, dispatching, version, role) VALUES ($1, $2, $3, now(), $7, $5, $6)
+                ON CONFLICT (id) DO UPDATE
+                SET seen_at = now(), dispatching = excluded.dispatching, version = excluded.version, role = excluded.role
             )
             SELECT id FROM nodes WHERE dispatching AND seen_at > now() - make_interval(secs => $4) AND id <> $1",
             node,
@@ -59,11 +62,13 @@ impl Queue {
             started_at,
             ttl,
             env!("CARGO_PKG_VERSION"),
-            self.inner.config.role
+            self.inner.config.role,
+            !leaving
         )
         .fetch_all(&self.inner.hot)
         .await?;
-        let nodes: Vec<NodeId> = nodes.into_iter().chain([node]).collect();
+        let this = (!leaving).then_some(node);
+        let nodes: Vec<NodeId> = nodes.into_iter().chain(this).collect();
         let mine: Vec<i16> = (0..=u8::MAX)
             .filter(|shard| assign(*shard, &nodes) == Some(node))
             .map(i16::from)
@@ -113,23 +118,12 @@ impl Queue {
     }
 
     /// Forgets nodes that were not seen for a day.
-    pub async fn forget_nodes(&self) -> Result<u64> {
+    pub(crate) async fn forget_nodes(&self) -> Result<u64> {
         let done =
             sqlx::query!("-- forget nodes\nDELETE FROM nodes WHERE seen_at < now() - interval '1 day'")
                 .execute(&self.inner.hot)
                 .await?;
         Ok(done.rows_affected())
-    }
-
-    /// How many shards some node holds a valid lease of: all of them when the cluster is well.
-    pub async fn shards_owned(&self) -> Result<u16> {
-        let count = sqlx::query_scalar!(
-            r#"-- shards owned
-            SELECT count(*) AS "count!" FROM shards WHERE leased_until > now()"#
-        )
-        .fetch_one(&self.inner.pool)
-        .await?;
-        Ok(u16::try_from(count).unwrap_or(SHARDS))
     }
 }
 

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 /// Bytes of the key.
-pub const KEY_BYTES: usize = 32;
+const KEY_BYTES: usize = 32;
 
 const NONCE_BYTES: usize = 24;
 
@@ -94,7 +94,7 @@ impl Vault {
     }
 
     /// The names of all keys that open, the one that seals first.
-    pub fn key_ids(&self) -> Vec<String> {
+    pub(crate) fn key_ids(&self) -> Vec<String> {
         self.keys().map(|key| key.id.clone()).collect()
     }
 
@@ -114,8 +114,7 @@ impl Vault {
     }
 
     /// Seals `secret` for the row with this id.
-    #[expect(clippy::missing_panics_doc, reason = "fails only beyond 256 GiB")]
-    pub fn seal(&self, row: Uuid, secret: &[u8], rng: &mut impl Rng) -> Vec<u8> {
+    pub(crate) fn seal(&self, row: Uuid, secret: &[u8], rng: &mut impl Rng) -> Vec<u8> {
         let mut nonce = [0; NONCE_BYTES];
         rng.fill_bytes(&mut nonce);
         let payload = Payload {
@@ -126,11 +125,11 @@ impl Vault {
             .current
             .cipher
             .encrypt(&XNonce::from(nonce), payload)
-            .expect("a secret is short");
+            .expect("a secret is short: it fails beyond 256 GiB");
         [nonce.as_slice(), &sealed].concat()
     }
 
-    /// Opens what [`Self::seal`] sealed for the row with this id, whichever of the keys it was.
+    /// Opens what was sealed for the row with this id, whichever of the keys it was.
     pub fn open(&self, row: Uuid, sealed: &[u8]) -> Result<Vec<u8>, Unreadable> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(Unreadable)?;
         // The cipher authenticates: a wrong key is noticed, and there are a few at most.

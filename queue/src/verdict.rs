@@ -54,8 +54,8 @@ impl Verdict {
 pub struct Judgement {
     /// What becomes of the delivery.
     pub verdict: Verdict,
-    /// Why: the fact and the rule, in a sentence for people; see [`rule_of`]. Empty where a preset took a 2xx for delivered: the status
-    /// says it all, and nothing is logged beside it.
+    /// Why: the fact and the rule, in a sentence for people, the rule in its last brackets. Empty where a preset took a 2xx for delivered: the
+    /// status says it all, and nothing is logged beside it.
     pub reason: String,
     /// What the answer asks of the whole lane.
     pub lane: LaneOrder,
@@ -83,6 +83,8 @@ pub struct Case<'a> {
     pub made: u32,
     /// When sending it makes no more sense.
     pub expires_at: Option<DateTime<Utc>>,
+    /// When it is older than `max_age` lets it be.
+    pub too_old_at: Option<DateTime<Utc>>,
     /// When the attempt ended.
     pub now: DateTime<Utc>,
     /// Uniform in 0..1, for jitter.
@@ -91,7 +93,7 @@ pub struct Case<'a> {
 
 /// Longest time for which one answer can hold a lane. Longer than any sane `Retry-After`, short enough that a receiver's slip of the
 /// pen (milliseconds for seconds) does not stop it for weeks.
-pub(crate) const LONGEST_HOLD: Duration = Duration::from_hours(1);
+pub const LONGEST_HOLD: Duration = Duration::from_hours(1);
 
 /// How long a rule holds a lane that neither says so itself nor was told by the answer: the first pause of the default retry policy.
 const HOLD: Duration = Duration::from_secs(5);
@@ -202,7 +204,7 @@ fn ended(verdict: Verdict, reason: String) -> Judgement {
     }
 }
 
-/// It is tried again at `next`, unless that was the last attempt, or the task expires before.
+/// It is tried again at `next`, unless that was the last attempt, or it may not be sent any more by then.
 fn again(case: Case<'_>, fact: &str, next: Option<DateTime<Utc>>, lane: LaneOrder) -> Judgement {
     let Case { retry, made, .. } = case;
     let (verdict, reason) = match next {
@@ -213,6 +215,10 @@ fn again(case: Case<'_>, fact: &str, next: Option<DateTime<Utc>>, lane: LaneOrde
         Some(at) if case.expires_at.is_some_and(|end| at >= end) => (
             Verdict::Dead,
             format!("{fact}; the task expires before its next attempt"),
+        ),
+        Some(at) if case.too_old_at.is_some_and(|end| at >= end) => (
+            Verdict::Dead,
+            format!("{fact}; it would be older than max_age at its next attempt"),
         ),
         Some(at) => (
             Verdict::Retry { at },
@@ -227,12 +233,12 @@ fn again(case: Case<'_>, fact: &str, next: Option<DateTime<Utc>>, lane: LaneOrde
 }
 
 /// What is shown as the reason of an attempt that was logged with a status and without a reason; see [`Judgement::reason`].
-pub fn plain_reason(status: impl fmt::Display) -> String {
+pub(crate) fn plain_reason(status: impl fmt::Display) -> String {
     format!("the endpoint answered {status}")
 }
 
 /// The rule that a reason names, if it names one: what stands in its last brackets.
-pub fn rule_of(reason: &str) -> Option<&str> {
+pub(crate) fn rule_of(reason: &str) -> Option<&str> {
     let (_, rule) = reason.rsplit_once('[')?;
     let (rule, _) = rule.split_once(']')?;
     ["rule ", "preset ", "setting "]

@@ -20,22 +20,62 @@ const TTL: Duration = Duration::from_secs(10);
 async fn a_shard_has_one_owner_at_a_time() {
     let kit = Kit::new().await;
     let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
-    let all = kit.queue.renew(a, "a", now(), TTL).await.unwrap();
+    let all = kit.queue.renew(a, "a", now(), TTL, false).await.unwrap();
     assert_eq!((all.held.len(), all.to_release.len()), (256, 0));
     // The second node may take nothing that is leased.
-    assert!(kit.queue.renew(b, "b", now(), TTL).await.unwrap().held.is_empty());
-    let after = kit.queue.renew(a, "a", now(), TTL).await.unwrap();
+    assert!(
+        kit.queue
+            .renew(b, "b", now(), TTL, false)
+            .await
+            .unwrap()
+            .held
+            .is_empty()
+    );
+    let after = kit.queue.renew(a, "a", now(), TTL, false).await.unwrap();
     let of_b: BTreeSet<u8> = (0..=255)
         .filter(|shard| assign(*shard, &[a, b]) == Some(b))
         .collect();
     assert_eq!(after.held.len(), 256, "held until it is released");
     assert_eq!(after.to_release, of_b);
     kit.queue.release(a, &of_b).await.unwrap();
-    assert_eq!(kit.queue.renew(b, "b", now(), TTL).await.unwrap().held, of_b);
-    assert_eq!(kit.queue.shards_owned().await.unwrap(), 256);
+    assert_eq!(
+        kit.queue.renew(b, "b", now(), TTL, false).await.unwrap().held,
+        of_b
+    );
+    let left = kit.queue.renew(a, "a", now(), TTL, false).await.unwrap();
+    assert_eq!(left.held.len() + of_b.len(), 256, "none is without an owner");
     // An orderly farewell hands over at once.
     kit.queue.release_all(a).await.unwrap();
-    assert_eq!(kit.queue.renew(b, "b", now(), TTL).await.unwrap().held.len(), 256);
+    assert_eq!(
+        kit.queue
+            .renew(b, "b", now(), TTL, false)
+            .await
+            .unwrap()
+            .held
+            .len(),
+        256
+    );
+}
+
+#[tokio::test]
+async fn a_node_that_leaves_keeps_what_it_has_not_released_and_takes_nothing() {
+    let kit = Kit::new().await;
+    let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    kit.queue.renew(a, "a", now(), TTL, false).await.unwrap();
+    let leaving = kit.queue.renew(a, "a", now(), TTL, true).await.unwrap();
+    assert_eq!((leaving.held.len(), leaving.to_release.len()), (256, 256));
+    let quiet: BTreeSet<u8> = (0..100).collect();
+    kit.queue.release(a, &quiet).await.unwrap();
+    let other = kit.queue.renew(b, "b", now(), TTL, false).await.unwrap();
+    assert_eq!(
+        other.held, quiet,
+        "all of them, whatever would be the other one's"
+    );
+    let left = kit.queue.renew(a, "a", now(), TTL, true).await.unwrap();
+    assert_eq!(left.held.len(), 156);
+    // Back again, it has a right to its share.
+    let back = kit.queue.renew(a, "a", now(), TTL, false).await.unwrap();
+    assert!(back.to_release.len() < 156, "{}", back.to_release.len());
 }
 
 #[tokio::test]
@@ -43,10 +83,10 @@ async fn a_crashed_nodes_lease_runs_out() {
     let kit = Kit::new().await;
     let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let short = Duration::from_millis(300);
-    kit.queue.renew(a, "a", now(), short).await.unwrap();
+    kit.queue.renew(a, "a", now(), short, false).await.unwrap();
     assert!(
         kit.queue
-            .renew(b, "b", now(), short)
+            .renew(b, "b", now(), short, false)
             .await
             .unwrap()
             .held
@@ -54,11 +94,23 @@ async fn a_crashed_nodes_lease_runs_out() {
     );
     tokio::time::sleep(Duration::from_millis(400)).await;
     assert_eq!(
-        kit.queue.renew(b, "b", now(), short).await.unwrap().held.len(),
+        kit.queue
+            .renew(b, "b", now(), short, false)
+            .await
+            .unwrap()
+            .held
+            .len(),
         256
     );
     // Back from wherever it was, the first learns that it has nothing.
-    assert!(kit.queue.renew(a, "a", now(), TTL).await.unwrap().held.is_empty());
+    assert!(
+        kit.queue
+            .renew(a, "a", now(), TTL, false)
+            .await
+            .unwrap()
+            .held
+            .is_empty()
+    );
 }
 
 #[tokio::test]

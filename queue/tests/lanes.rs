@@ -5,14 +5,17 @@ mod kit;
 use std::{sync::Arc, time::Duration};
 
 use kit::{Kit, new_task, now};
-use proto::{BreakerState, EndpointStatus, Lane, LaneWait, NewQueue};
+use proto::{BreakerState, EndpointStatus, Lane, LaneWait, NewQueue, OrderingMode};
 use queue::{
     disable::{DisabledBy, OPS_QUEUE},
     endpoint::{Endpoint, shard_of},
     id::EndpointId,
     lane_states::Failing,
+    ordering::Sequence,
+    task::NewTask,
     verdict::Verdict,
 };
+use sqlx::{Connection, PgConnection};
 
 fn lane(endpoint: EndpointId, ready: u64) -> Lane {
     Lane {
@@ -178,4 +181,56 @@ async fn what_was_due_before_is_found_and_its_age_survives_failures() {
     assert!(found.iter().all(|(_, kind)| kind == "test.made"));
     let none = queue.due_before(&[(endpoint, first.since)], 100).await.unwrap();
     assert!(none.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_held_behind_others_grows_too_old_too_and_has_its_own_priority_again() {
+    let kit = Kit::new().await;
+    let endpoint_id = kit.queue_in_order("q", OrderingMode::Fifo).await.id;
+    let queue = &kit.queue;
+    let of = |priority| NewTask {
+        priority: Some(priority),
+        ..new_task("1")
+    };
+    kit.enqueue("q", [0, 4, 9, 7].map(of).into()).await;
+    let next = [Sequence {
+        endpoint_id,
+        key: String::new(),
+    }];
+    assert_eq!(queue.release_next(&next).await.unwrap(), [endpoint_id]);
+    let soon = now() + Duration::from_secs(1);
+    let found = queue.due_before(&[(endpoint_id, soon)], 100).await.unwrap();
+    let mut all: Vec<_> = found.into_iter().map(|(due, _)| due).collect();
+    all.sort_unstable_by_key(|due| due.task_id);
+    let priorities: Vec<u8> = all.iter().map(|due| due.priority).collect();
+    assert_eq!(priorities, [0, 4, 9, 7]);
+    assert!(all.iter().all(|due| due.ordering_key.as_deref() == Some("")));
+    // The one that goes is left, and the last that is held behind it.
+    let (old, gone) = queue.load(all[1..3].to_vec()).await.unwrap();
+    assert!(gone.is_empty());
+    let dead: Vec<_> = old
+        .into_iter()
+        .map(|delivery| kit.finished(delivery, 500, Verdict::Dead))
+        .collect();
+    assert!(dead.iter().all(|one| one.frees() == Some("")));
+    queue.finish(&dead).await.unwrap();
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    let letters: Vec<i16> = sqlx::query_scalar("SELECT priority FROM dead_letters ORDER BY priority")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    assert_eq!(letters, [4, 9]);
+    assert!(
+        queue.release_next(&next).await.unwrap().is_empty(),
+        "one goes already"
+    );
+    let goes = kit.due(endpoint_id, 10).await.remove(0);
+    assert_eq!(goes.id, all[0].id);
+    queue
+        .finish(&[kit.finished(goes, 200, Verdict::Delivered)])
+        .await
+        .unwrap();
+    assert_eq!(queue.release_next(&next).await.unwrap(), [endpoint_id]);
+    let goes = kit.due(endpoint_id, 10).await.remove(0);
+    assert_eq!((goes.id, goes.priority), (all[3].id, 7));
 }

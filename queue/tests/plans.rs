@@ -5,13 +5,15 @@ mod kit;
 
 use std::{sync::Arc, time::Duration};
 
-use kit::{Kit, now, open};
-use proto::{DeadLetterFilter, NewQueue, TaskState};
+use kit::{Kit, new_task, now, open};
+use proto::{DeadLetterFilter, NewQueue, OrderingMode, TaskState};
 use queue::{
     disable::OPS_QUEUE,
     load::{Cursor, PageRequest},
     notify::{Thresholds, Watch},
+    ordering::{KEYS, Sequence},
     rights::Reach,
+    task::NewTask,
     tasks::TaskFilter,
     verdict::Verdict,
 };
@@ -176,6 +178,101 @@ async fn no_hot_statement_reads_more_than_its_batch() {
             by_index <= bound,
             "{what} reads {by_index} rows by index, more than {bound}"
         );
+    }
+}
+
+#[tokio::test]
+async fn a_look_for_what_is_too_old_reads_no_more_of_what_is_held_than_its_batch() {
+    let kit = Kit::new().await;
+    let endpoint_id = kit.queue_in_order("deep", OrderingMode::Fifo).await.id;
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    fill(&kit, BACKLOG).await;
+    let cost = cost(&kit, async |k| {
+        let lanes = [(endpoint_id, now())];
+        let found = k.queue.due_before(&lanes, i64::from(BATCH)).await.unwrap();
+        assert_eq!(found.len(), BATCH as usize);
+    })
+    .await;
+    assert!(
+        cost.whole_tables == 0 && cost.by_index <= i64::from(BATCH) * 12,
+        "{cost:?}"
+    );
+}
+
+/// Where nearly all that waits is of one key, the statistics say that any key has most of it.
+#[tokio::test]
+async fn what_is_let_go_is_found_without_passing_what_else_is_held() {
+    let kit = Kit::new().await;
+    let deep = kit.queue_in_order("deep", OrderingMode::Fifo).await.id;
+    let other = kit.queue_in_order("other", OrderingMode::Key).await.id;
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    fill(&kit, BACKLOG).await;
+    let sequence = |endpoint_id, key: &str| Sequence {
+        endpoint_id,
+        key: key.to_owned(),
+    };
+    // All but the last have nothing.
+    let mut wanted: Vec<_> = (0..BATCH).map(|key| sequence(other, &key.to_string())).collect();
+    wanted.push(sequence(deep, ""));
+    for (statistics, released) in [("", vec![deep]), ("ANALYZE deliveries", vec![])] {
+        sqlx::raw_sql(statistics).execute(&mut connection).await.unwrap();
+        let cost = cost(&kit, async |k| {
+            assert_eq!(k.queue.release_next(&wanted).await.unwrap(), released);
+        })
+        .await;
+        assert!(
+            cost.whole_tables == 0 && cost.by_index <= i64::from(BATCH) * 4,
+            "{statistics}: {cost:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_keys_reads_none_of_the_pages_before_it() {
+    const PAGES: usize = 4;
+    let kit = Kit::new().await;
+    let endpoint = kit.queue_in_order("deep", OrderingMode::Key).await.id;
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    // Each key has several, which a step from key to key passes.
+    for _ in 0..5 {
+        let of = |key: usize| NewTask {
+            ordering_key: Some(format!("{key:06}")),
+            ..new_task("1")
+        };
+        kit.enqueue("deep", (0..PAGES * KEYS).map(of).collect()).await;
+    }
+    for statistics in ["", "ANALYZE deliveries"] {
+        sqlx::raw_sql(statistics).execute(&mut connection).await.unwrap();
+        let (mut keys, mut after): (Vec<String>, Option<String>) = (vec![], None);
+        for page in 0..PAGES {
+            let cost = cost(&kit, async |k| {
+                let found = k.queue.sequences(endpoint, after.as_deref()).await.unwrap();
+                keys.extend(found.into_iter().map(|sequence| sequence.key));
+            })
+            .await;
+            assert_eq!(keys.len(), (page + 1) * KEYS);
+            let bound = i64::try_from(KEYS).unwrap() * 3 / 2;
+            assert!(
+                cost.whole_tables == 0 && cost.by_index <= bound,
+                "{page}: {cost:?}"
+            );
+            after = keys.last().cloned();
+        }
+        assert!(keys.is_sorted_by(|one, next| one < next), "each once");
+        let rest = kit.queue.sequences(endpoint, after.as_deref()).await.unwrap();
+        assert!(rest.is_empty());
     }
 }
 

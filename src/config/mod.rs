@@ -211,8 +211,9 @@ fn check_together(effective: &Effective, problems: &mut Problems) {
     at_most(
         &DISPATCHER_LEASE_RENEW,
         &DISPATCHER_LEASE_TTL,
-        effective.get(&DISPATCHER_LEASE_RENEW) * 2 <= effective.get(&DISPATCHER_LEASE_TTL),
-        "half of it at most, so that one failure does not lose the shards",
+        effective.get(&DISPATCHER_LEASE_RENEW) * 2 + dispatcher::LEASE_MARGIN
+            <= effective.get(&DISPATCHER_LEASE_TTL),
+        "half of it at most, less half a second, so that one failure does not lose the shards",
     );
     at_most(
         &DISPATCHER_MAX_IN_FLIGHT_PER_ENDPOINT,

@@ -213,8 +213,9 @@ settings! {
     DISPATCHER_DRAIN_TIMEOUT: Time =
         "dispatcher.drain_timeout", Fixed("35s"), Time(Duration::ZERO, minutes(60));
     /// How long this node owns its shards without renewing: after a crash, others take over within this time.
-    DISPATCHER_LEASE_TTL: Time = "dispatcher.lease_ttl", Fixed("10s"), Time(SECOND, minutes(10));
-    /// How often the lease is renewed: three times a lease, so that two failures in a row lose nothing.
+    DISPATCHER_LEASE_TTL: Time = "dispatcher.lease_ttl", Fixed("10s"), Time(millis(3_000), minutes(10));
+    /// How often the lease is renewed: three times a lease. A renewal that fails, or takes two thirds of this time, is tried
+    /// again after a third of it, so that one failure loses nothing.
     DISPATCHER_LEASE_RENEW: Time =
         "dispatcher.lease_renew", Fixed("3s"), Time(millis(100), minutes(5));
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use proto::{Endpoint, Enqueued};
+use queue::endpoint::shard_of;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -169,6 +170,50 @@ async fn a_node_that_stops_hands_over_at_once_and_comes_back() {
         0,
         "what was in flight ended before it was handed over"
     );
+}
+
+/// A request that hangs holds up the stop of its node, and nobody else's deliveries.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_stops_hands_over_what_is_quiet_while_one_endpoint_hangs() {
+    let (home, receiver) = (Home::external().await, Receiver::start().await);
+    let lease = ["dispatcher.lease_ttl=10m", "dispatcher.lease_renew=500ms"];
+    let (first, second, endpoints) = pair(&home, &receiver, &lease).await;
+    first.api().make_queue("slow").await;
+    let slow: Vec<String> = (0..8).map(|number| format!("/slow/{number}")).collect();
+    let mut busy = HashSet::new();
+    for path in &slow {
+        receiver.answer(path, |_| Reply::status(200).after(Duration::from_secs(25)));
+        let endpoint = first
+            .api()
+            .make_endpoint("slow", &receiver.url(path), json!({}))
+            .await;
+        busy.insert(shard_of(endpoint.id));
+    }
+    first.api().enqueue("slow", json!({ "payload": 0 })).await;
+    until("all of them hang", || {
+        slow.iter().all(|path| receiver.count(path) > 0)
+    })
+    .await;
+    // A shard is handed over as a whole.
+    let (_, quiet): (Vec<_>, Vec<_>) = endpoints
+        .into_iter()
+        .partition(|(endpoint, _)| busy.contains(&shard_of(endpoint.id)));
+    let paths = paths(&quiet);
+    let before: Vec<usize> = paths.iter().map(|path| receiver.count(path)).collect();
+    second.signal(Signal::TERM);
+    enqueue(first.api(), 1).await;
+    within(
+        Duration::from_secs(10),
+        "every other endpoint has its task",
+        || {
+            paths
+                .iter()
+                .zip(&before)
+                .all(|(path, before)| receiver.count(path) > *before)
+        },
+    )
+    .await;
+    assert_eq!(second.ended().await.code(), Some(0));
 }
 
 /// A node that is stopped in its tracks wakes up to find its shards another's: it pushes nothing for them any more.

@@ -6,7 +6,7 @@ use http::Method;
 use proto::{Endpoint, Lane, LaneWait, TaskState};
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Arrival, Home, Receiver, eventually, turns};
+use crate::harness::{Api, Arrival, Home, Receiver, Reply, eventually, turns};
 
 async fn change(api: &Api, endpoint: &Endpoint, settings: Value) {
     let path = format!("/v1/endpoints/{}", endpoint.id);
@@ -134,4 +134,22 @@ async fn what_is_too_old_becomes_a_dead_letter() {
     assert_eq!(receiver.count("/"), 0);
     let fresh = api.enqueue("q", json!({ "payload": "fresh" })).await;
     api.until_task(fresh, TaskState::Delivered).await;
+}
+
+#[tokio::test]
+async fn what_would_be_too_old_at_its_next_attempt_is_not_kept_until_then() {
+    let (home, receiver) = (Home::external().await, Receiver::start().await);
+    let (_node, api) = (home.start(&[]).await, home.api());
+    receiver.answer("/", |_| Reply::status(500));
+    api.make_queue("q").await;
+    let settings = json!({ "max_age": "1m", "retry": { "schedule": ["1s", "1h"], "jitter": 0 } });
+    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    let task = api.enqueue("q", json!({ "payload": 1 })).await;
+    let attempts = api.until_attempts(task, 2).await;
+    let verdicts: Vec<&str> = attempts.iter().map(|attempt| attempt.verdict.as_str()).collect();
+    assert_eq!(verdicts, ["retry", "dead"]);
+    api.until_task(task, TaskState::Dead).await;
+    let letters = api.dead_letters(&endpoint).await;
+    assert_eq!((letters.len(), letters[0].attempts), (1, 2));
+    assert!(letters[0].reason.contains("max_age"), "{}", letters[0].reason);
 }

@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use proto::{BatchResult, TaskState};
+use proto::{BatchResult, DeadLetterGroups, TaskState};
 use serde_json::{Value, json};
 
-use crate::harness::{Api, Arrival, Home, Receiver, Reply, eventually, turns, until};
+use crate::harness::{Api, Arrival, Gate, Home, Receiver, Reply, eventually, turns, until};
 
 /// Enqueues task `number` of each key, in one batch a number.
 async fn enqueue(api: &Api, keys: usize, numbers: std::ops::Range<usize>) {
@@ -171,11 +171,72 @@ async fn one_that_grew_too_old_gives_way() {
     })
     .await;
     assert!(first.reason.contains("max_age"), "{}", first.reason);
-    // Told by the end of the first: a look around for what was missed comes after half a minute, and one for what is too old after that.
+    // A look finds both, the one that goes and the one that is held behind it.
     let begun = Instant::now();
     eventually("so is the second", async || {
         (api.dead_letters(&endpoint).await.len() == 2).then_some(())
     })
     .await;
     assert!(begun.elapsed() < Duration::from_secs(28), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn what_waits_in_order_for_an_endpoint_that_is_down_grows_too_old_together() {
+    const COUNT: usize = 100;
+    let (home, receiver) = (Home::external().await, Receiver::start().await);
+    let (_node, api) = (home.start(&[]).await, home.api());
+    receiver.answer("/", |_| Reply::status(503));
+    api.make_queue("q").await;
+    // It counts as down from the first failure on, for longer than this takes.
+    let settings = json!({
+        "ordering": { "mode": "fifo" }, "max_age": "5s", "breaker": { "failures": 1, "pause": "10m" },
+        "retry": { "schedule": ["1s"], "attempts": 100, "jitter": 0 },
+    });
+    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    let begun = Instant::now();
+    let task = |number: usize| json!({ "priority": number % 10, "payload": { "number": number } });
+    let tasks: Vec<Value> = (0..COUNT).map(task).collect();
+    let result: BatchResult = api.post("/v1/queues/q/tasks/batch", &json!(tasks)).await;
+    assert_eq!(result.rejected, 0);
+    let path = format!("/v1/dead-letters/groups?endpoint={}", endpoint.id);
+    let groups = eventually("all are dead", async || {
+        let letters: DeadLetterGroups = api.get(&path).await;
+        (letters.count == COUNT as u64).then_some(letters.groups)
+    })
+    .await;
+    assert!(begun.elapsed() < Duration::from_secs(40), "{:?}", begun.elapsed());
+    let is_too_old = |reason: &str| reason.contains("max_age (5s)");
+    assert!(groups.iter().all(|group| is_too_old(&group.reason)), "{groups:?}");
+    assert_eq!(receiver.count("/"), 1, "none went while it was down");
+}
+
+#[tokio::test]
+async fn what_is_held_behind_one_that_hangs_grows_too_old_and_it_arrives_still() {
+    let (home, receiver) = (Home::external().await, Receiver::start().await);
+    let (_node, api) = (home.start(&[]).await, home.api());
+    let gate = Gate::closed();
+    let holding = gate.clone();
+    receiver.answer("/", move |_| Reply::status(200).through(&holding));
+    api.make_queue("q").await;
+    let settings = json!({ "ordering": { "mode": "fifo" }, "max_age": "3s", "timeout": "10m" });
+    let endpoint = api.make_endpoint("q", &receiver.url("/"), settings).await;
+    let mut tasks = vec![];
+    for number in 0..4 {
+        tasks.push(api.enqueue("q", json!({ "payload": { "number": number } })).await);
+    }
+    receiver.until("/", 1).await;
+    for held in &tasks[1..] {
+        api.until_task(*held, TaskState::Dead).await;
+    }
+    for letter in api.dead_letters(&endpoint).await {
+        assert!(letter.reason.contains("max_age (3s)"), "{}", letter.reason);
+    }
+    gate.open();
+    api.until_task(tasks[0], TaskState::Delivered).await;
+    // The dead make way.
+    let fresh = api.enqueue("q", json!({ "payload": { "number": 4 } })).await;
+    api.until_task(fresh, TaskState::Delivered).await;
+    let arrivals = receiver.at("/");
+    let numbers: Vec<u64> = arrivals.iter().map(|arrival| number(arrival).1).collect();
+    assert_eq!(numbers, [0, 4]);
 }

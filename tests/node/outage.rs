@@ -105,7 +105,7 @@ async fn a_database_that_is_away_for_longer_than_a_lease() {
 async fn a_task_accepted_between_two_leases() {
     let (_database, wire, home) = wired().await;
     let receiver = Receiver::start().await;
-    let settings = ["dispatcher.lease_ttl=5s", "dispatcher.lease_renew=2500ms"];
+    let settings = ["dispatcher.lease_ttl=5s", "dispatcher.lease_renew=2s"];
     let (_node, api) = (home.start(&settings).await, home.api());
     api.make_queue("q").await;
     api.make_endpoint("q", &receiver.url("/"), json!({})).await;

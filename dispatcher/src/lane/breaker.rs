@@ -118,6 +118,10 @@ const CLOSED: State = State::Closed {
     },
 };
 
+/// What part of a pause is waited, at least and at most.
+const SHORTEST_JITTER: f64 = 0.9;
+const LONGEST_JITTER: f64 = 1.1;
+
 impl Breaker {
     pub(crate) fn new(policy: Option<Policy>) -> Self {
         Self {
@@ -156,11 +160,19 @@ impl Breaker {
     pub(crate) fn gate(&self, now: DateTime<Utc>) -> Gate {
         match self.state {
             State::Closed { .. } => Gate::Open,
-            State::Open { until, .. } if until > now => Gate::NotBefore(until),
+            State::Open { until, .. } if until > now && !self.is_beyond_reach(until, now) => {
+                Gate::NotBefore(until)
+            }
             State::Open { .. } => Gate::AtMost(u32::MAX),
             State::Probing { .. } => Gate::Probe,
             State::Recovering { most, .. } => Gate::AtMost(most),
         }
+    }
+
+    /// Whether a pause that ends then is longer than any that began by now: then the clock was set back.
+    fn is_beyond_reach(&self, until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+        self.policy
+            .is_some_and(|policy| until > now + policy.max_pause.mul_f64(LONGEST_JITTER))
     }
 
     /// A delivery goes. What is returned is given back when it has ended.
@@ -250,7 +262,8 @@ impl Breaker {
     fn open(&mut self, policy: &Policy, pauses: u32, now: DateTime<Utc>, chance: f64) -> Change {
         let doubled = policy.pause.saturating_mul(1 << pauses.min(20));
         // Up to a tenth more or less, so that lanes of one host do not probe it together.
-        let until = now + doubled.min(policy.max_pause).mul_f64(0.9 + 0.2 * chance);
+        let part = SHORTEST_JITTER + (LONGEST_JITTER - SHORTEST_JITTER) * chance;
+        let until = now + doubled.min(policy.max_pause).mul_f64(part);
         self.enter(State::Open { until, pauses });
         Change::Opened { until }
     }
@@ -298,6 +311,13 @@ mod tests {
         assert_eq!(ends(&mut breaker, Sign::Down, 0), None);
         assert_eq!(breaker.gate(at(0)), Gate::Open);
         assert_eq!(opened(0).gate(at(0)), Gate::NotBefore(at(1)));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_keep_it_open() {
+        let breaker = opened(100_000);
+        assert_eq!(breaker.gate(at(100_000)), Gate::NotBefore(at(100_001)));
+        assert_eq!(breaker.gate(at(0)), Gate::AtMost(u32::MAX));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use queue::{
     load::{Cursor, Due, PRIORITIES},
 };
 
-use super::{Backlog, Lane, Limits, Sifted, Want, breaker::Gate};
+use super::{Backlog, Lane, Limits, Sifted, Want, band, breaker::Gate, rank};
 use crate::config::PAGE;
 
 impl Lane {
@@ -30,6 +30,8 @@ impl Lane {
         self.backlog = Backlog::Reading {
             from: cursor,
             missed: false,
+            behind: false,
+            void: false,
         };
         // From the start on, what is known comes first and is passed over.
         let known = if cursor == Cursor::START {
@@ -57,15 +59,16 @@ impl Lane {
     /// The page could not be read; it is wanted still.
     pub(crate) fn unread(&mut self) {
         self.left_meanwhile.clear();
-        if let Backlog::Reading { from, .. } = self.backlog {
-            self.backlog = Backlog::Waiting(from);
+        if let Backlog::Reading { from, behind, .. } = self.backlog {
+            self.backlog = Backlog::Waiting(if behind { Cursor::START } else { from });
         }
     }
 
-    /// Chooses from the rows of a page, read with `want`, what there is room for, oldest first in each priority.
+    /// Chooses from the rows of a page, read with `want`, what there is room for: what goes first, and of what is alike the oldest. A replay that
+    /// is passed over may lie behind the cursor then: it is found when all was read, from the start.
     pub(crate) fn sift(&self, want: &Want, mut rows: Vec<Due>, limits: Limits) -> Sifted {
         let limits = self.allowance.bound(limits);
-        rows.sort_unstable_by_key(|row| (row.due_at, row.id));
+        rows.sort_unstable_by_key(|row| (rank(band(row.priority, row.purpose), row.due_at), row.id));
         let mut counts = [0u32; PRIORITIES];
         for row in &rows {
             counts[usize::from(row.priority).min(PRIORITIES - 1)] += 1;
@@ -73,7 +76,7 @@ impl Lane {
         let mut at_end = counts.iter().all(|count| *count < want.rows);
         let (mut take, mut cursor) = (vec![], want.cursor);
         let (mut count, mut bytes) = (self.ready_count, self.ready_bytes);
-        // Once one does not fit, no later one of its priority may go before it.
+        // Once one does not fit, none of its priority that comes after it here may go before it.
         let mut full = [false; PRIORITIES];
         for row in rows {
             let priority = usize::from(row.priority).min(PRIORITIES - 1);
@@ -102,15 +105,19 @@ impl Lane {
     /// The page's deliveries, loaded. Returns the bytes of those that were new to the lane.
     pub(crate) fn loaded(&mut self, sifted: &Sifted, deliveries: Vec<Delivery>) -> usize {
         let before = self.ready_bytes;
-        for delivery in deliveries {
+        let is_void = matches!(self.backlog, Backlog::Reading { void: true, .. });
+        for delivery in deliveries.into_iter().filter(|_| !is_void) {
             if !self.left_meanwhile.contains(&delivery.id) {
                 self.admit(delivery);
             }
         }
         self.left_meanwhile.clear();
         let grown = self.ready_bytes - before;
-        if let Backlog::Reading { from, missed } = self.backlog {
-            self.backlog = if !sifted.at_end {
+        if let Backlog::Reading {
+            from, missed, behind, ..
+        } = self.backlog
+        {
+            self.backlog = if !sifted.at_end && !behind {
                 Backlog::Waiting(sifted.cursor)
             } else if from == Cursor::START && !missed {
                 Backlog::None

@@ -4,6 +4,7 @@
 //! So endpoints that hang, are down, or are slow cannot hold what those that keep up could use.
 
 use super::{Backlog, Lane, Limits};
+use crate::config::PAGE;
 
 /// For how many seconds a lane may hold deliveries ready, at the rate of the last second or two. An endpoint that answers again so has four
 /// times as much after each second.
@@ -39,9 +40,12 @@ impl Allowance {
 }
 
 impl Lane {
-    /// `is_short`: all lanes together hold so much that those that keep up may find no room. To be called once a second with
+    /// `is_short`: all lanes together hold so much that those that keep up may find no room. A lane of its own is short when something had
+    /// no room that goes before part of what it holds: that would wait until half of it was gone. To be called once a second with
     /// `second_over`, and whenever it is short. Returns the bytes that the lane gave back.
     pub(crate) fn relieve(&mut self, is_short: bool, second_over: bool) -> usize {
+        let was_passed_over = second_over && std::mem::take(&mut self.passed_over);
+        let is_short = is_short || was_passed_over;
         let Allowance {
             landed: [last, now], ..
         } = self.allowance;
@@ -52,7 +56,9 @@ impl Lane {
         let is_through = self.ready_count == 0 && self.backlog == Backlog::None;
         let is_bounded = !is_through && (is_short || self.allowance.most.is_some());
         self.allowance.most = is_bounded.then_some(enough);
-        if is_short && self.ready_count > enough {
+        // What is little is read again for little, and at a slow endpoint a few are minutes.
+        let is_little = was_passed_over && self.ready_count <= PAGE;
+        if is_short && (self.ready_count > enough || is_little) {
             self.reset()
         } else {
             0

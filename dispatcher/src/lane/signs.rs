@@ -22,6 +22,13 @@ pub(crate) struct Signs {
 }
 
 impl Signs {
+    /// Nothing at all.
+    pub(crate) const NONE: Self = Self {
+        sign: Sign::None,
+        load: Load::Unknown,
+        accepted: false,
+    };
+
     /// Reads them from what came of a delivery's turn.
     pub(crate) fn of(finished: &Finished) -> Self {
         let (sign, load) = finished

@@ -1,3 +1,4 @@
+mod ranks;
 mod relief;
 mod waits;
 

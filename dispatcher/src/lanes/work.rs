@@ -196,14 +196,20 @@ impl Lanes {
             attempt::attempt(&self.clients, &target, delivery, id, clock, chance).await;
         self.bytes.fetch_sub(weight, Ordering::Relaxed);
         let (signs, now) = (Signs::of(&finished), clock());
-        let (landed, held) = {
+        let (landed, held, signs, lane) = {
             let mut state = entry.lane.lock();
+            // What another URL answered says nothing about the one that took its place.
+            let (signs, lane) = if entry.pushes_to(&target) {
+                (signs, lane)
+            } else {
+                (Signs::NONE, LaneOrder::Carry)
+            };
             let landed = state.landed(flight, signs, now, chance);
             let held = match lane {
                 LaneOrder::HoldUntil(until) if state.hold(until, now) => Some(until),
                 _ => None,
             };
-            (landed, held)
+            (landed, held, signs, lane)
         };
         self.tell(&target.endpoint, &finished.reason, landed.change, held);
         if lane == LaneOrder::Disable {
@@ -258,23 +264,40 @@ impl Lanes {
         });
     }
 
-    /// The endpoint wants no more, or is given up: the lane stops at once, and the catalog learns of it.
+    /// The endpoint wants no more, or is given up: the lane stops at once, and the catalog learns of it. Once: all that was in flight may say so.
     fn disable(self: &Arc<Self>, entry: &Arc<Entry>, target: &Target, by: DisabledBy, reason: String) {
-        entry.lane.lock().close();
-        let (lanes, id, endpoint) = (self.clone(), entry.id, target.endpoint.clone());
+        if !entry.lane.lock().close() {
+            return;
+        }
+        let (lanes, entry, endpoint) = (self.clone(), entry.clone(), target.endpoint.clone());
         tokio::spawn(async move {
-            while let Err(error) = lanes
-                .queue
-                .disable_endpoint(&endpoint, by, &reason, clock())
-                .await
-            {
-                warn!(endpoint = %id, %error, "an endpoint that wants no more could not be disabled");
-                if !matches!(error, Error::Unavailable(_)) {
-                    return;
+            let id = entry.id;
+            loop {
+                match lanes
+                    .queue
+                    .disable_endpoint(&endpoint, by, &reason, clock())
+                    .await
+                {
+                    Ok(true) => {
+                        info!(endpoint = %id, reason, "endpoint disabled");
+                        return;
+                    }
+                    Ok(false) => break,
+                    Err(error) => {
+                        warn!(endpoint = %id, %error, "an endpoint that wants no more could not be disabled");
+                        if !matches!(error, Error::Unavailable(_)) {
+                            break;
+                        }
+                        tokio::time::sleep(DISABLE_AGAIN).await;
+                    }
                 }
+            }
+            // It is as the catalog says now, and not as this node knew it: somebody has changed it just before.
+            while let Err(error) = lanes.queue.refresh_catalog().await {
+                warn!(endpoint = %id, %error, "what an endpoint that wants no more was made meanwhile could not be read");
                 tokio::time::sleep(DISABLE_AGAIN).await;
             }
-            info!(endpoint = %id, reason, "endpoint disabled");
+            lanes.reconfigure(&entry);
         });
     }
 

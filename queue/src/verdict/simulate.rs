@@ -80,6 +80,8 @@ fn simulate(settings: &Settings, case: &VerdictCase, now: DateTime<Utc>) -> Resu
                 policy: &settings.verdict,
                 made: case.attempt.unwrap_or(1),
                 expires_at: None,
+                // It was first due by now at the latest.
+                too_old_at: settings.max_age.map(|most| now + most),
                 now,
                 chance,
             },
@@ -174,6 +176,10 @@ mod tests {
             (told.verdict.as_str(), told.rule.as_str()),
             ("delivered", "preset standard: 2xx")
         );
+        let aged = json!({"max_age": "1m", "retry": {"schedule": ["1h"]}});
+        let told = ask(aged, json!({"status": 500})).unwrap();
+        assert_eq!((told.verdict.as_str(), told.retry_at), ("dead", None));
+        assert!(told.reason.contains("max_age"), "{}", told.reason);
         let last = ask(json!({}), json!({"status": 500, "attempt": 12})).unwrap();
         assert_eq!(last.verdict, "dead");
         assert!(

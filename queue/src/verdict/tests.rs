@@ -45,17 +45,29 @@ fn policy(endpoint: serde_json::Value, queue: serde_json::Value) -> Policy {
 }
 
 fn judge_by(policy: &Policy, outcome: &Outcome, made: u32, expires_in: Option<u64>) -> Judgement {
+    judge_within(policy, outcome, made, expires_in, None)
+}
+
+fn judge_within(
+    policy: &Policy,
+    outcome: &Outcome,
+    made: u32,
+    expires_in: Option<u64>,
+    too_old_in: Option<u64>,
+) -> Judgement {
     let retry = Retry {
         jitter: 0.0,
         ..Retry::default()
     };
+    let after = |seconds| now() + Duration::from_secs(seconds);
     judge(
         outcome,
         Case {
             retry: &retry,
             policy,
             made,
-            expires_at: expires_in.map(|s| now() + Duration::from_secs(s)),
+            expires_at: expires_in.map(after),
+            too_old_at: too_old_in.map(after),
             now: now(),
             chance: 0.5,
         },
@@ -284,6 +296,58 @@ fn the_last_attempt_and_the_expiry_end_it() {
     assert_eq!(
         judge_by(&after, &answer(500, None), 12, None).verdict,
         Verdict::Dead
+    );
+}
+
+#[test]
+fn what_would_be_too_old_at_its_next_attempt_is_given_up_at_once() {
+    let rule = |then: serde_json::Value| {
+        policy(
+            json!({"verdict": {"rules": [{"match": {}, "then": then}]}}),
+            json!({}),
+        )
+    };
+    for (policy, response, next, lane) in [
+        (Policy::default(), answer(500, None), 5, LaneOrder::Carry),
+        (Policy::default(), answer(503, Some(60)), 60, hold(60)),
+        (
+            Policy::default(),
+            failed(FailureKind::Timeout),
+            5,
+            LaneOrder::Carry,
+        ),
+        (
+            rule(json!({"retry_after": {"for": "30s"}})),
+            answer(500, None),
+            30,
+            LaneOrder::Carry,
+        ),
+        (
+            rule(json!({"hold_lane": {"for": "2m"}})),
+            answer(500, None),
+            120,
+            hold(120),
+        ),
+    ] {
+        let judge = |too_old_in| judge_within(&policy, &response, 1, None, Some(too_old_in));
+        assert_eq!(judge(next + 1).verdict, retry(next), "{response:?}");
+        let judged = judge(next);
+        assert_eq!(
+            (judged.verdict, judged.lane),
+            (Verdict::Dead, lane),
+            "{response:?}"
+        );
+        let words = "; it would be older than max_age at its next attempt";
+        assert!(judged.reason.ends_with(words), "{}", judged.reason);
+        assert!(rule_of(&judged.reason).is_some(), "{}", judged.reason);
+    }
+    let accepted = judge_within(&Policy::default(), &answer(200, None), 1, None, Some(0));
+    assert_eq!(accepted.verdict, Verdict::Delivered);
+    let last = judge_within(&Policy::default(), &answer(500, None), 12, None, Some(1));
+    assert!(
+        last.reason.ends_with("that was attempt 12 of 12"),
+        "{}",
+        last.reason
     );
 }
 

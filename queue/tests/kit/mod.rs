@@ -59,6 +59,28 @@ impl Kit {
         self.queue.make_endpoint(queue, new, now()).await.unwrap()
     }
 
+    /// A queue whose one endpoint is sent everything in order, or what has a key.
+    pub(crate) async fn queue_in_order(&self, name: &str, mode: proto::OrderingMode) -> proto::Endpoint {
+        let new = proto::NewQueue {
+            name: name.into(),
+            ..proto::NewQueue::default()
+        };
+        self.queue.make_queue(new, now()).await.unwrap();
+        let ordering = proto::OrderingPolicy {
+            mode,
+            ..proto::OrderingPolicy::default()
+        };
+        let new = proto::NewEndpoint {
+            url: "https://example.com/".into(),
+            settings: proto::DeliverySettings {
+                ordering: Some(ordering),
+                ..proto::DeliverySettings::default()
+            },
+            ..proto::NewEndpoint::default()
+        };
+        self.queue.make_endpoint(name, new, now()).await.unwrap()
+    }
+
     pub(crate) async fn find(&self, name: &str) -> Arc<QueueEntry> {
         self.queue.find_queue(name).await.unwrap()
     }

@@ -181,6 +181,29 @@ fn what_is_given_up_is_taken_out_unless_its_request_is_out() {
 }
 
 #[test]
+fn others_may_be_held_behind_one_until_its_end_is_committed() {
+    let mut lane = lane(1, true);
+    assert!(!lane.has_waiting(), "it knows of nothing");
+    lane.offer(&delivery(1, 0, 4), at(0), LIMITS);
+    assert!(lane.has_waiting(), "one is ready");
+    assert_eq!(pushed(&mut lane, 0), Some(1));
+    assert!(lane.has_waiting(), "its request is out");
+    lane.ended();
+    assert!(lane.has_waiting(), "its result is not written");
+    lane.settled(Uuid::from_u128(1), Some(at(60)));
+    assert!(lane.has_waiting(), "it is tried again later");
+    lane.wake(at(60));
+    assert!(lane.has_waiting(), "it is to be read");
+    assert!(read(&mut lane, &[due(1, 60, 4)], 60));
+    assert_eq!(pushed(&mut lane, 60), Some(1));
+    lane.ended();
+    lane.settled(Uuid::from_u128(1), None);
+    assert!(!lane.has_waiting(), "it is delivered");
+    lane.close();
+    assert!(lane.has_waiting(), "what comes is not read");
+}
+
+#[test]
 fn people_see_what_it_waits_for() {
     use proto::{BreakerState, LaneWait};
     let mut lane = Lane::new(
