@@ -1711,7 +1711,7 @@ export interface components {
             response_body?: string | null;
             /** @description The same in base64, if it is not. */
             response_body_base64?: string | null;
-            /** @description Whether the body went on after what is kept. */
+            /** @description Whether there was more of the body than is kept: it is longer, or it broke off. */
             response_truncated?: boolean;
             /** @description How long each part took. */
             timing: components["schemas"]["Timing"];

@@ -1404,7 +1404,7 @@ class Attempt(TypedDict):
     """
     response_truncated: NotRequired[bool]
     """
-    Whether the body went on after what is kept.
+    Whether there was more of the body than is kept: it is longer, or it broke off.
     """
     timing: Timing
     """
