@@ -55,7 +55,7 @@ pub enum Command {
     ///
     /// Like `serve`, in a data folder of its own (`demo` in the default one). Everything it makes is in the queue `demo`, which it makes
     /// anew at each start; it does not start where somebody else made a queue of that name. The endpoints are on this machine: where
-    /// others can reach the server, egress.allow must name 127.0.0.0/8.
+    /// others can reach the server, or with a database.url, egress.allow must name 127.0.0.0/8.
     Demo(SettingArgs),
     /// Print the configuration that holds, and where each value comes from
     ///

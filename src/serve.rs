@@ -154,9 +154,24 @@ async fn start_on(
     let chores = tokio::spawn(chores.run(chores_stop.clone()));
 
     let gateway = open_gateway(effective, &queue, &enqueuer, dispatcher.clone(), egress, disk);
-    let accepted = tokens::accept(&gateway, effective.issuers().to_vec()).await?;
-    // The key is shown once: what can still go wrong with the start has gone wrong before it is made.
-    let (new_key, new_user) = make_first(&queue).await?;
+    let last = async {
+        let accepted = tokens::accept(&gateway, effective.issuers().to_vec()).await?;
+        // The key is shown once: what can still go wrong with the start has gone wrong before it is made.
+        anyhow::Ok((accepted, make_first(&queue).await?))
+    };
+    let (accepted, (new_key, new_user)) = match last.await {
+        Ok(made) => made,
+        Err(error) => {
+            // Others are to have the shards, and no more is pushed that could not be written.
+            if let Some(dispatcher) = &dispatcher {
+                dispatcher.drain().await;
+            }
+            chores_stop.cancel();
+            let _ = chores.await;
+            queue.close().await;
+            return Err(error);
+        }
+    };
     let last_request = CancellationToken::new();
     tokio::spawn(close(life.stop(), dispatcher.clone(), last_request.clone()));
     let serving = tokio::spawn(async move {

@@ -47,7 +47,7 @@ pub struct DeliverySettings {
         deserialize_with = "optional_object"
     )]
     pub breaker: Option<BreakerPolicy>,
-    /// How old a delivery may get, from the time it was first due; an older one becomes a dead letter. 1 s to 365 d, or 0 for no limit,
+    /// How old a delivery may get, from the time it was first due; an older one, or one that would be older at its next attempt, becomes a dead letter. 1 s to 365 d, or 0 for no limit,
     /// which is the default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age: Option<Span>,

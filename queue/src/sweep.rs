@@ -40,7 +40,7 @@ impl Report {
 /// How long after its deletion an endpoint counts as one that no enqueue can still be under way for: longer than any statement may take.
 const SETTLED: TimeDelta = TimeDelta::minutes(1);
 
-/// How long a round goes on with batches where there is more to do: less than the pause between rounds.
+/// How long a round goes on with batches where there is more to do.
 const ROUND: Duration = Duration::from_secs(30);
 
 /// Rows of one statement.

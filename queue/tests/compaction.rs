@@ -53,7 +53,7 @@ async fn ten_tasks(kit: &Kit) -> Vec<Uuid> {
     ids
 }
 
-/// Makes each delivery take a second to read, when that is so, and counts how often one is read while the table of tasks is locked.
+/// Makes each delivery take two seconds to read, when that is so, and counts how often one is read while the table of tasks is locked.
 async fn slow_down(kit: &Kit, when: &str) {
     execute(
         kit,

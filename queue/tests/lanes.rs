@@ -5,7 +5,7 @@ mod kit;
 use std::{sync::Arc, time::Duration};
 
 use kit::{Kit, new_task, now};
-use proto::{BreakerState, EndpointStatus, Lane, LaneWait, NewQueue, OrderingMode};
+use proto::{BreakerState, EndpointStatus, EndpointUpdate, Lane, LaneWait, NewQueue, OrderingMode};
 use queue::{
     disable::{DisabledBy, OPS_QUEUE},
     endpoint::{Endpoint, shard_of},
@@ -100,6 +100,36 @@ async fn a_passing_test_enables_what_no_person_disabled() {
         .unwrap();
     assert!(!queue.enable_tested_endpoint(endpoint, now()).await.unwrap());
     assert_eq!(status(&kit, endpoint).await, EndpointStatus::Disabled);
+}
+
+#[tokio::test]
+async fn what_a_person_set_meanwhile_is_not_undone_by_an_answer_of_before() {
+    let kit = Kit::new().await;
+    let endpoint = kit.queue_with_endpoint("q").await.id;
+    let queue = &kit.queue;
+    let before = known(&kit, endpoint).await;
+    let disable = async || {
+        queue
+            .disable_endpoint(&before, DisabledBy::Answer, "it is gone", now())
+            .await
+            .unwrap()
+    };
+    for status in [EndpointStatus::Paused, EndpointStatus::Disabled] {
+        queue.set_endpoint_status(endpoint, status, now()).await.unwrap();
+        assert!(!disable().await, "{status:?}");
+        assert!(!queue.enable_tested_endpoint(endpoint, now()).await.unwrap());
+    }
+    queue
+        .set_endpoint_status(endpoint, EndpointStatus::Enabled, now())
+        .await
+        .unwrap();
+    let update = EndpointUpdate {
+        url: Some("https://elsewhere.example/".into()),
+        ..EndpointUpdate::default()
+    };
+    queue.update_endpoint(endpoint, update, now()).await.unwrap();
+    assert!(!disable().await, "it was another URL that answered");
+    assert_eq!(status(&kit, endpoint).await, EndpointStatus::Enabled);
 }
 
 #[tokio::test]

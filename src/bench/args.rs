@@ -203,7 +203,7 @@ pub enum Choice {
     Order,
     /// A large backlog against a small one: memory, and how fast each drains
     Backlog,
-    /// Many tasks through a queue that keeps what went through for a minute: does the database grow, does the rate fall? Takes long, and
+    /// Many tasks through a queue that keeps what went through for 20 s: does the database grow, does the rate fall? Takes long, and
     /// a server that is set up for it, as it says itself; not part of `all`
     Soak,
 }

@@ -81,8 +81,8 @@ async fn make_room(queue: &Queue, now: DateTime<Utc>) -> Result<()> {
     };
     ensure!(
         there.description == DESCRIPTION,
-        "there is a queue `{QUEUE}` that was not made by a demo, and a demo would delete it: give the demo a database of its own \
-         (--database-url, or --data-dir), or delete that queue first (posthaste queue delete {QUEUE})"
+        "there is a queue `{QUEUE}` that was not made by a demo, and a demo would delete it: give the demo a folder of its own \
+         (--data-dir, without database.url), or delete that queue first (posthaste queue delete {QUEUE})"
     );
     match queue.delete_queue(QUEUE, now).await {
         // Somebody else was quicker.

@@ -68,6 +68,7 @@ async fn one(acting: Acting, QueueName(name): QueueName, request: Request) -> Re
     params(
     QueueName,
     ("idempotency-key" = Option<String>, Header, description = "A name of the caller's for this task, unique in the queue for 24 h, with or without quotes: a repeat makes no second task."),
+    ("content-encoding" = Option<String>, Header, description = "How the body is encoded: it is kept as it is, and receivers are told."),
     ("posthaste-type" = Option<String>, Header, description = "What kind of task it is, dotted."),
     ("posthaste-priority" = Option<u8>, Header, minimum = 0, maximum = 9, description = "0 to 9, 9 goes first; default 4."),
     ("posthaste-delay" = Option<Span>, Header, description = "How long to wait before the first attempt; at most a year."),

@@ -1818,7 +1818,7 @@ pub struct DeliverySettings {
     /// When an endpoint counts as down, and its deliveries wait.
     #[prost(message, optional, tag = "8")]
     pub breaker: ::core::option::Option<BreakerPolicy>,
-    /// How old a delivery may get, from the time it was first due; an older one becomes a dead letter. 1 s to 365 d, or 0 for no limit,
+    /// How old a delivery may get, from the time it was first due; an older one, or one that would be older at its next attempt, becomes a dead letter. 1 s to 365 d, or 0 for no limit,
     /// which is the default.
     #[prost(message, optional, tag = "9")]
     pub max_age: ::core::option::Option<::prost_types::Duration>,

@@ -136,8 +136,9 @@ impl Queue {
         let mut tx = self.inner.pool.begin().await?;
         sqlx::query!(
             "-- begin replay
-            INSERT INTO replay_jobs (id, reach, filter, target_id, rate, source, parts, since, until, expected, expected_exact, created_at)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            INSERT INTO replay_jobs
+                (id, reach, caller_reach, filter, target_id, rate, source, parts, since, until, expected, expected_exact, created_at)
+            VALUES ($1, $2, $13, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             id,
             &touched,
             Json(&new.filter) as _,
@@ -149,7 +150,8 @@ impl Queue {
             course.until,
             i64::try_from(expected).unwrap_or(i64::MAX),
             exact,
-            now
+            now,
+            reach.patterns()
         )
         .execute(&mut *tx)
         .await?;

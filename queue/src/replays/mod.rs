@@ -47,8 +47,8 @@ struct Course {
     error: Option<String>,
     /// Where everything is sent, if not where it was for.
     target: Option<EndpointId>,
-    /// What it touches: tasks of these queues, and endpoints of these queues unless a target takes their place. What was sent on from one queue
-    /// to another is of both.
+    /// What whoever wished it reaches, and so what it may touch: tasks of these queues, and endpoints of these queues unless a target takes their
+    /// place. What was sent on from one queue to another is of both.
     reach: Reach,
     /// The job itself, whose own dead letters it passes over; nil where there is none yet.
     job: ReplayId,

@@ -190,7 +190,7 @@ impl Queue {
         let mut tx = self.inner.hot.begin().await?;
         let row = sqlx::query!(
             r#"-- replay: job
-            SELECT reach, filter AS "filter: sqlx::types::Json<proto::ReplayFilter>", target_id, rate, source, parts, since, until, part,
+            SELECT coalesce(caller_reach, reach) AS "reach!", filter AS "filter: sqlx::types::Json<proto::ReplayFilter>", target_id, rate, source, parts, since, until, part,
                 after_at, after_id, created_at
             FROM replay_jobs WHERE id = $1 AND node_id = $2 AND status = 'running' FOR UPDATE"#,
             job,

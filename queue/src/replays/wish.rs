@@ -159,7 +159,7 @@ impl Queue {
             } else {
                 None
             }),
-            reach: Reach::of(names.clone()),
+            reach: reach.clone(),
             job: Uuid::nil(),
         };
         Ok(Wish {

@@ -23,7 +23,7 @@ use crate::{
 const SWAP_LIMITS: &str = "SET LOCAL lock_timeout = '250ms'; SET LOCAL statement_timeout = '3s'";
 
 /// How long it may take to copy what became needed late while the transaction has the table. Enqueues wait as long, once or a few times in a
-/// partition's life; some 400,000 rows of a day that are needed (at 2.5 µs each, measured) can be looked through.
+/// partition's life; some 400,000 rows that are needed (at 2.5 µs each, measured) can be looked through: of tasks those of the day, of attempts those before its end.
 const LATE: Duration = Duration::from_secs(1);
 
 /// How long the same may take the first time, when nobody waits for it: then it copies what became needed during all the batches.

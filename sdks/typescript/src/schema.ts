@@ -5982,6 +5982,8 @@ export interface operations {
             header?: {
                 /** @description A name of the caller's for this task, unique in the queue for 24 h, with or without quotes: a repeat makes no second task. */
                 "idempotency-key"?: string;
+                /** @description How the body is encoded: it is kept as it is, and receivers are told. */
+                "content-encoding"?: string;
                 /** @description What kind of task it is, dotted. */
                 "posthaste-type"?: string;
                 /** @description 0 to 9, 9 goes first; default 4. */

@@ -160,12 +160,18 @@ async fn whoever_reaches_the_endpoint_touches_no_task_that_was_sent_on_to_it() {
     assert_eq!(tenants.preview(&key, &new).await, 1);
     assert_eq!(tenants.replay(&key, &new).await, 1);
     assert_eq!(tenants.refuse(theirs).await, 1);
-    // Whoever reaches both queues, and names both, replays both.
+    // Whoever reaches both queues replays both, by whichever it is named.
     let both = tenants.key(&["a-*", "b-*"]).await;
-    let new = json!({"filter": {"endpoint": theirs}, "target": tenants.ours});
+    for (new, count) in [
+        (json!({"filter": {}}), 3),
+        (json!({"filter": {"queue": "a-1"}}), 2),
+        (json!({"filter": {"endpoint": theirs}, "target": tenants.ours}), 2),
+    ] {
+        assert_eq!(tenants.preview(&both, &new).await, count, "{new}");
+    }
+    let new = json!({"filter": {"endpoint": theirs}});
     assert_eq!(tenants.preview(&both, &new).await, 2);
-    let new = json!({"filter": {}});
-    assert_eq!(tenants.preview(&both, &new).await, 3);
+    assert_eq!(tenants.replay(&both, &new).await, 2);
 }
 
 #[tokio::test]
