@@ -81,17 +81,23 @@ async fn fill(kit: &Kit, rows: usize) {
     }
 }
 
+/// A connection to a database whose tables were analyzed while they were empty, and are not again by themselves.
+async fn analyzed_empty(kit: &Kit) -> PgConnection {
+    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
+    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection
+}
+
 #[tokio::test]
 async fn no_hot_statement_reads_more_than_its_batch() {
     let kit = Kit::new().await;
     let deep = kit.queue_with_endpoint("deep").await.id;
     let other = kit.queue_with_endpoint("other").await.id;
     // Statistics of an empty table, then a deep backlog: the trap.
-    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
-    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    drop(analyzed_empty(&kit).await);
     fill(&kit, BACKLOG).await;
 
     let page = |endpoint_id| PageRequest {
@@ -185,11 +191,7 @@ async fn no_hot_statement_reads_more_than_its_batch() {
 async fn a_look_for_what_is_too_old_reads_no_more_of_what_is_held_than_its_batch() {
     let kit = Kit::new().await;
     let endpoint_id = kit.queue_in_order("deep", OrderingMode::Fifo).await.id;
-    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
-    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    drop(analyzed_empty(&kit).await);
     fill(&kit, BACKLOG).await;
     let cost = cost(&kit, async |k| {
         let lanes = [(endpoint_id, now())];
@@ -209,11 +211,7 @@ async fn what_is_let_go_is_found_without_passing_what_else_is_held() {
     let kit = Kit::new().await;
     let deep = kit.queue_in_order("deep", OrderingMode::Fifo).await.id;
     let other = kit.queue_in_order("other", OrderingMode::Key).await.id;
-    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
-    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let mut connection = analyzed_empty(&kit).await;
     fill(&kit, BACKLOG).await;
     let sequence = |endpoint_id, key: &str| Sequence {
         endpoint_id,
@@ -240,11 +238,7 @@ async fn a_page_of_keys_reads_none_of_the_pages_before_it() {
     const PAGES: usize = 4;
     let kit = Kit::new().await;
     let endpoint = kit.queue_in_order("deep", OrderingMode::Key).await.id;
-    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
-    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let mut connection = analyzed_empty(&kit).await;
     // Each key has several, which a step from key to key passes.
     for _ in 0..5 {
         let of = |key: usize| NewTask {
@@ -327,11 +321,7 @@ async fn a_look_for_what_is_to_be_told_reads_the_oldest_alone() {
         ..NewQueue::default()
     };
     kit.queue.make_queue(ops, now()).await.unwrap();
-    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
-    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    drop(analyzed_empty(&kit).await);
     fill(&kit, BACKLOG).await;
     let cost = cost(&kit, async |k| {
         let mut watch = Watch::new(k.queue.clone(), THRESHOLDS, Arc::new(|| None));
@@ -402,11 +392,7 @@ async fn a_page_of_tasks_looks_at_so_many_whatever_its_filter_finds() {
     let kit = Kit::new().await;
     kit.queue_with_endpoint("deep").await;
     let unwanted = kit.endpoint("deep", &["never"]).await.id;
-    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
-    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let mut connection = analyzed_empty(&kit).await;
     fill(&kit, BACKLOG).await;
     let all = || TaskFilter {
         queue: "deep".to_owned(),
@@ -479,11 +465,7 @@ async fn a_page_of_tasks_looks_at_so_many_whatever_its_filter_finds() {
 async fn letting_go_of_a_day_reads_what_stays_and_not_what_goes() {
     let kit = Kit::new().await;
     let endpoint = kit.queue_with_endpoint("deep").await.id;
-    let mut connection = PgConnection::connect(kit.database.url()).await.unwrap();
-    sqlx::raw_sql("ALTER TABLE deliveries SET (autovacuum_enabled = off); ANALYZE")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    drop(analyzed_empty(&kit).await);
     fill(&kit, BACKLOG).await;
     // All but a few are delivered.
     while let due = kit.due(endpoint, 2_000).await

@@ -111,8 +111,7 @@ impl Lanes {
 
     /// Lets lanes begin one push each, turn by turn, as long as there are permits and no more than `most` of them have none.
     pub(super) fn serve(self: &Arc<Self>, most: usize) {
-        let mut in_vain = self.in_line(most);
-        self.begin_asked(&mut in_vain, Line::next);
+        self.begin_asked(self.in_line(most), Line::next);
     }
 
     /// Of the lanes in line, at most `most`: who has nothing may stand again at the end, and once is enough.
@@ -122,19 +121,19 @@ impl Lanes {
 
     /// Lets the lanes that stand aside begin what they may, if permits have come back meanwhile and nobody else waits for them.
     fn serve_those_aside(self: &Arc<Self>, most: usize) {
-        let mut in_vain = {
+        let in_vain = {
             let line = self.line.lock();
             if !line.is_empty() {
                 return;
             }
             most.min(line.len_aside())
         };
-        self.begin_asked(&mut in_vain, Line::next_aside);
+        self.begin_asked(in_vain, Line::next_aside);
     }
 
     /// Begins what lanes have that are asked in their turn; see [`Self::ask`].
-    fn begin_asked(self: &Arc<Self>, in_vain: &mut usize, turn: Turns) {
-        while let Some((entry, push)) = self.ask(in_vain, turn) {
+    fn begin_asked(self: &Arc<Self>, mut in_vain: usize, turn: Turns) {
+        while let Some((entry, push)) = self.ask(&mut in_vain, turn) {
             tokio::spawn(self.clone().work(entry, push));
         }
     }
@@ -179,7 +178,7 @@ impl Lanes {
         self.arm(&entry);
         let mut in_vain = self.in_line(ASKED);
         let next = self.ask(&mut in_vain, Line::next);
-        self.begin_asked(&mut in_vain, Line::next);
+        self.begin_asked(in_vain, Line::next);
         next
     }
 
