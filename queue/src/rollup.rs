@@ -2,12 +2,9 @@
 //!
 //! A node that is killed loses what it had not flushed, seconds of counts at most; no task is ever lost with them.
 
-use std::{
-    collections::HashMap,
-    hash::{Hash, Hasher},
-};
+use std::collections::HashMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use parking_lot::Mutex;
 use proto::LATENCY_BOUNDS_MS;
 use sqlx::types::Uuid;
@@ -45,19 +42,6 @@ pub struct Counts {
     pub latency: [i64; BUCKETS],
 }
 
-impl Counts {
-    fn add(&mut self, other: &Self) {
-        self.enqueued += other.enqueued;
-        self.unmatched += other.unmatched;
-        self.delivered += other.delivered;
-        self.retried += other.retried;
-        self.dead += other.dead;
-        for (sum, n) in self.latency.iter_mut().zip(other.latency) {
-            *sum += n;
-        }
-    }
-}
-
 /// The bucket of a duration in microseconds.
 pub fn bucket(us: u32) -> usize {
     LATENCY_BOUNDS_MS
@@ -67,7 +51,7 @@ pub fn bucket(us: u32) -> usize {
 }
 
 /// One minute of one queue or endpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot {
     /// The minute's begin.
     pub minute: DateTime<Utc>,
@@ -77,19 +61,9 @@ pub struct Slot {
     pub endpoint_id: EndpointId,
 }
 
-impl Hash for Slot {
-    /// Of as much as tells slots apart: the second halves of ids are random.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_i64(self.minute.timestamp());
-        state.write_u64(self.queue_id.as_u64_pair().1);
-        state.write_u64(self.endpoint_id.as_u64_pair().1);
-    }
-}
-
 /// The minute in which `at` lies.
 pub fn minute_of(at: DateTime<Utc>) -> DateTime<Utc> {
-    let seconds = at.timestamp();
-    DateTime::from_timestamp(seconds - seconds.rem_euclid(60), 0).unwrap_or(at)
+    at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at)
 }
 
 /// What this node counted and has not flushed.
@@ -98,50 +72,33 @@ pub(crate) struct Rollups(Mutex<HashMap<Slot, Counts>>);
 
 impl Rollups {
     pub(crate) fn enqueued(&self, rows: &Rows, kept: &Kept) {
-        let tasks = rows.tasks.iter().filter(|task| kept.has(task.id()));
-        self.add(tasks.map(|task| {
-            let slot = Slot {
-                minute: minute_of(id::minted_at(task.id())),
-                queue_id: task.content.queue_id,
-                endpoint_id: WHOLE_QUEUE,
-            };
-            let unmatched = i64::from(task.fanout == 0);
-            (slot, move |sum: &mut Counts| {
-                sum.enqueued += 1;
-                sum.unmatched += unmatched;
-            })
-        }));
+        let mut slots = self.0.lock();
+        for task in rows.tasks.iter().filter(|task| kept.has(task.id())) {
+            let counts = slots
+                .entry(Slot {
+                    minute: minute_of(id::minted_at(task.id())),
+                    queue_id: task.content.queue_id,
+                    endpoint_id: WHOLE_QUEUE,
+                })
+                .or_default();
+            counts.enqueued += 1;
+            counts.unmatched += i64::from(task.fanout == 0);
+        }
     }
 
     pub(crate) fn count(&self, counted: impl IntoIterator<Item = (Slot, Counts)>) {
-        let added = counted.into_iter();
-        self.add(added.map(|(slot, counts)| (slot, move |sum: &mut Counts| sum.add(&counts))));
-    }
-
-    /// Does to the counts of each slot what is to be done. Neighbours of one slot, most of a commit to few endpoints, are added up first: they
-    /// take one look into the map and hold the lock for no longer than that.
-    pub(crate) fn add<A: FnOnce(&mut Counts)>(&self, all: impl IntoIterator<Item = (Slot, A)>) {
-        let mut run: Option<(Slot, Counts)> = None;
-        for (slot, add) in all {
-            if let Some((of, sum)) = &mut run
-                && *of == slot
-            {
-                add(sum);
-                continue;
-            }
-            let mut sum = Counts::default();
-            add(&mut sum);
-            if let Some(ended) = run.replace((slot, sum)) {
-                self.put(&ended);
+        let mut slots = self.0.lock();
+        for (slot, counts) in counted {
+            let sum = slots.entry(slot).or_default();
+            sum.enqueued += counts.enqueued;
+            sum.unmatched += counts.unmatched;
+            sum.delivered += counts.delivered;
+            sum.retried += counts.retried;
+            sum.dead += counts.dead;
+            for (sum, n) in sum.latency.iter_mut().zip(counts.latency) {
+                *sum += n;
             }
         }
-        if let Some(last) = &run {
-            self.put(last);
-        }
-    }
-
-    fn put(&self, (slot, counts): &(Slot, Counts)) {
-        self.0.lock().entry(*slot).or_default().add(counts);
     }
 }
 
@@ -258,48 +215,7 @@ impl Queue {
 
 #[cfg(test)]
 mod tests {
-    use chrono::{DurationRound, TimeDelta};
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn slot(seconds: i64, queue: u128, endpoint: u128) -> Slot {
-        Slot {
-            minute: minute_of(DateTime::from_timestamp(seconds, 0).unwrap()),
-            queue_id: Uuid::from_u128(queue),
-            endpoint_id: Uuid::from_u128(endpoint),
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_minute_begins_at_or_before_what_lies_in_it(millis in -8_000_000_000_000i64..8_000_000_000_000) {
-            let at = DateTime::from_timestamp_millis(millis).unwrap();
-            prop_assert_eq!(minute_of(at), at.duration_trunc(TimeDelta::minutes(1)).unwrap());
-        }
-
-        /// In whatever order slots come, and however many of one are neighbours.
-        #[test]
-        fn nothing_is_lost_of_what_is_counted(slots in prop::collection::vec((0i64..3, 0u128..3, 0u128..3, 0..BUCKETS), 0..60)) {
-            let rollups = Rollups::default();
-            let one = |at: usize| {
-                let mut counts = Counts { delivered: 1, ..Counts::default() };
-                counts.latency[at] = 1;
-                counts
-            };
-            let all = slots.iter().map(|(minute, queue, endpoint, at)| (slot(minute * 60, *queue, *endpoint), *at));
-            rollups.count(all.clone().map(|(slot, at)| (slot, one(at))));
-            rollups.add(all.clone().map(|(slot, _)| (slot, |sum: &mut Counts| sum.retried += 1)));
-            let found = rollups.0.into_inner();
-            let mut expected: HashMap<Slot, Counts> = HashMap::new();
-            for (slot, at) in all {
-                let sum = expected.entry(slot).or_default();
-                (sum.delivered, sum.retried) = (sum.delivered + 1, sum.retried + 1);
-                sum.latency[at] += 1;
-            }
-            prop_assert_eq!(found, expected);
-        }
-    }
 
     #[test]
     fn buckets_end_at_their_bounds() {
